@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	tls "github.com/libp2p/go-libp2p/p2p/security/tls"
+	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+)
+
+const (
+	libp2pModule = "github.com/libp2p/go-libp2p"
+	msgioModule  = "github.com/libp2p/go-msgio"
+)
+
+// link is how a host reaches others: its transport and, over TCP, its handshake.
+type link struct {
+	security  *string
+	transport *string
+}
+
+func linkFlags(f *flags) link {
+	return link{
+		security:  f.oneOf("security", "any", "noise", "tls"),
+		transport: f.oneOf("transport", "tcp", "quic"),
+	}
+}
+
+func (l link) options() []libp2p.Option {
+	options := []libp2p.Option{libp2p.DisableRelay(), libp2p.DisableMetrics()}
+	if *l.transport == "quic" {
+		return append(options, libp2p.Transport(quic.NewTransport))
+	}
+	options = append(options, libp2p.Transport(tcp.NewTCPTransport))
+	switch *l.security {
+	case "noise":
+		options = append(options, libp2p.Security(noise.ID, noise.New))
+	case "tls":
+		options = append(options, libp2p.Security(tls.ID, tls.New))
+	}
+	return options
+}
+
+// listen starts a host on 127.0.0.1, with the resource limits every Go peer has by default.
+func (l link) listen() (host.Host, error) {
+	address := "/ip4/127.0.0.1/tcp/0"
+	if *l.transport == "quic" {
+		address = "/ip4/127.0.0.1/udp/0/quic-v1"
+	}
+	return libp2p.New(append(l.options(), libp2p.ListenAddrStrings(address))...)
+}
+
+// connect starts a host that only dials, without resource limits of its own, and says what it negotiated.
+func (l link) connect(address string, timeout time.Duration) (host.Host, peer.ID, error) {
+	remote, err := peer.AddrInfoFromString(address)
+	if err != nil {
+		return nil, "", fmt.Errorf("--addr: %w", err)
+	}
+	self, err := libp2p.New(append(l.options(), libp2p.NoListenAddrs,
+		libp2p.ResourceManager(&network.NullResourceManager{}))...)
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	if err := self.Connect(ctx, *remote); err != nil {
+		self.Close()
+		return nil, "", err
+	}
+	connections := self.Network().ConnsToPeer(remote.ID)
+	if len(connections) == 0 {
+		self.Close()
+		return nil, "", fmt.Errorf("%s hung up right after the handshake", remote.ID)
+	}
+	state := connections[0].ConnState()
+	emit("connected", fields{
+		"id":        remote.ID.String(),
+		"security":  string(state.Security),
+		"muxer":     string(state.StreamMultiplexer),
+		"transport": state.Transport,
+	})
+	return self, remote.ID, nil
+}
+
+func moduleVersion(path string) string {
+	build, _ := debug.ReadBuildInfo()
+	for _, module := range build.Deps {
+		if module.Path == path {
+			return module.Version
+		}
+	}
+	return "unknown"
+}
+
+// info says what this binary can do, for tests that run any number of peers.
+func info(arguments []string) error {
+	if err := newFlags("info").parse(arguments); err != nil {
+		return err
+	}
+	emit("info", fields{
+		"name":       "go-libp2p " + moduleVersion(libp2pModule),
+		"transports": []string{"tcp", "quic"},
+		"security":   []string{"noise", "tls"},
+		"modes":      []string{"many", "one"},
+	})
+	return nil
+}

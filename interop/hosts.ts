@@ -1,0 +1,28 @@
+import { quic } from '@chainsafe/libp2p-quic'
+import { createHost } from '../src/host/index.ts'
+import type { Transport } from './lines.ts'
+import type { Link } from './links.ts'
+
+export type Host = Awaited<ReturnType<typeof createHost>>
+
+const LISTEN: Record<Transport, string> = {
+  tcp: '/ip4/127.0.0.1/tcp/0',
+  quic: '/ip4/127.0.0.1/udp/0/quic-v1',
+}
+
+/** A host of ours that can be reached over the link. */
+export function listeningHost(link: Link): Promise<Host> {
+  return createHost({ ...hostOptions(link), listen: [LISTEN[link.transport]] })
+}
+
+/** A host of ours that only dials. */
+export function diallingHost(link: Link): Promise<Host> {
+  return createHost({ ...hostOptions(link), listen: [] })
+}
+
+function hostOptions(link: Link): NonNullable<Parameters<typeof createHost>[0]> {
+  return {
+    ...(link.security === undefined ? {} : { security: [link.security] }),
+    ...(link.transport === 'quic' ? { transports: [quic()] } : {}),
+  }
+}

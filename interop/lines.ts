@@ -1,0 +1,87 @@
+export type Transport = 'tcp' | 'quic'
+export type Security = 'noise' | 'tls'
+
+/** Everything a wire peer prints, one object a line. README.md says when and why. */
+export type Line =
+  | {
+      event: 'info'
+      name: string
+      transports: Transport[]
+      security: Security[]
+      modes: string[]
+    }
+  | { event: 'ready'; id: string; addrs: string[] }
+  | { event: 'stream'; protocol: string; requests: number; reason: EndReason }
+  | {
+      event: 'connected'
+      id: string
+      security: string
+      muxer: string
+      transport: string
+    }
+  | {
+      event: 'answer'
+      i: number
+      len: number
+      sha256: string
+      echo: boolean
+      ms: number
+      body?: string
+    }
+  | { event: 'error'; i: number; error: string }
+  | { event: 'done'; ok: number; failed: number }
+  | {
+      event: 'raw'
+      sent: number
+      sentSha256: string
+      received: number
+      receivedSha256: string
+      text?: string
+    }
+  | { event: 'vectors'; source: string; pattern: string; frames: FrameVector[] }
+  | { event: 'fatal'; error: string }
+
+export type EndReason = 'eof' | 'idle' | 'max-requests' | 'too-large' | 'handler' | 'one' | 'reset'
+export type Event = Line['event']
+export type LineOf<E extends Event> = Extract<Line, { event: E }>
+
+/** One message as go-msgio frames it; `sha256` is that of the whole frame. */
+export interface FrameVector {
+  size: number
+  total: number
+  sha256: string
+  hex?: string
+}
+
+const EVENTS: Record<Event, true> = {
+  info: true,
+  ready: true,
+  stream: true,
+  connected: true,
+  answer: true,
+  error: true,
+  done: true,
+  raw: true,
+  vectors: true,
+  fatal: true,
+}
+
+function isLine(value: unknown): value is Line {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'event' in value &&
+    typeof value.event === 'string' &&
+    Object.hasOwn(EVENTS, value.event)
+  )
+}
+
+export function parseLine(text: string): Line {
+  const value: unknown = JSON.parse(text)
+  if (!isLine(value)) throw new Error(`a wire peer printed a line that is none of its events: ${text}`)
+  return value
+}
+
+export function isEvent<E extends Event>(line: Line, event: E): line is LineOf<E> {
+  return line.event === event
+}

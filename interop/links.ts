@@ -1,0 +1,79 @@
+import { appendFileSync } from 'node:fs'
+import { afterEach, describe, inject } from 'vitest'
+import type { PeerBinary } from './build.ts'
+import type { Host } from './hosts.ts'
+import type { Security, Transport } from './lines.ts'
+import { type Flags, WirePeer } from './peer.ts'
+
+/** One way to reach one peer. */
+export interface Link {
+  name: string
+  binary: string
+  transport: Transport
+  /** QUIC brings its own. */
+  security: Security | undefined
+}
+
+/** Declares the same cases for every peer, transport and handshake. */
+export function overEveryLink(cases: (link: Link) => void): void {
+  describe.each(inject('peers').flatMap(linksOf))('$name', link => {
+    afterEach(({ task }) => appendFileSync(inject('tally'), `${link.name}\t${task.file.name} ${task.name}\n`))
+    cases(link)
+  })
+}
+
+function linksOf({ path, info }: PeerBinary): Link[] {
+  return info.transports.flatMap(transport =>
+    (transport === 'quic' ? [undefined] : info.security).map(security => ({
+      name: `${info.name} ${security === undefined ? transport : `${transport}+${security}`}`,
+      binary: path,
+      transport,
+      security,
+    })),
+  )
+}
+
+/** The address under which a host of ours or a serving peer is found. */
+export function addressOf(target: Host | WirePeer): string {
+  if (target instanceof WirePeer) return target.address
+  const [address] = target.getMultiaddrs()
+  if (address === undefined) throw new Error('the host listens nowhere')
+  return address.toString()
+}
+
+/** A serving peer, ready to be called. */
+export async function serve(link: Link, flags: Flags = {}): Promise<WirePeer> {
+  const peer = new WirePeer(link.binary, 'serve', {
+    ...linkFlags(link),
+    ...flags,
+  })
+  await peer.first('ready')
+  return peer
+}
+
+/** A peer that calls a host of ours, or another peer. */
+export function send(link: Link, target: Host | WirePeer, protocol: string, flags: Flags = {}): WirePeer {
+  return new WirePeer(link.binary, 'send', {
+    ...linkFlags(link),
+    addr: addressOf(target),
+    protocol,
+    ...flags,
+  })
+}
+
+/** A peer that opens a stream without frames to a host of ours, or to another peer. */
+export function raw(link: Link, target: Host | WirePeer, protocol: string, flags: Flags): WirePeer {
+  return new WirePeer(link.binary, 'raw', {
+    ...linkFlags(link),
+    addr: addressOf(target),
+    protocol,
+    ...flags,
+  })
+}
+
+function linkFlags(link: Link): Flags {
+  return {
+    transport: link.transport,
+    ...(link.security === undefined ? {} : { security: link.security }),
+  }
+}

@@ -1,0 +1,227 @@
+import type { Connection, MessageStreamDirection, PeerId, Stream } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { Uint8ArrayList } from 'uint8arraylist'
+import { concat } from '../core/bytes.ts'
+import type { CancelOptions } from '../core/cancellation.ts'
+import { PointSubError } from '../core/errors.ts'
+import { unref } from '../core/timers.ts'
+import { StreamReader } from './reader.ts'
+import { readableStream, writableStream } from './web-streams.ts'
+import { StreamWriter } from './writer.ts'
+
+/** How long `close()` leaves a peer that has not ended its side before the stream is reset, in ms. */
+const LINGER = 10_000
+
+/**
+ * One libp2p stream as a byte pipe: Go's `net.Conn` in JavaScript. Backpressure works both ways, either side can end
+ * its half, and nothing is lost silently: a reader gets every byte up to the peer's FIN, or an error.
+ *
+ * One reader and any number of writers may use it at a time.
+ */
+export class Conn implements AsyncDisposable {
+  /** The libp2p stream below. Reading from it or writing to it directly is not possible any more. */
+  readonly stream: Stream
+  /** The libp2p connection below. */
+  readonly connection: Connection
+  readonly #reader: StreamReader
+  readonly #writer: StreamWriter
+  #closing: Promise<void> | undefined
+  #abort: AbortController | undefined
+  #readable: ReadableStream<Uint8Array> | undefined
+  #writable: WritableStream<Uint8Array> | undefined
+
+  /** Takes `stream` over; nobody else may use it from here on. */
+  constructor(stream: Stream, connection: Connection) {
+    this.stream = stream
+    this.connection = connection
+    this.#reader = new StreamReader(stream, connection)
+    this.#writer = new StreamWriter(stream, connection)
+  }
+
+  get protocol(): string {
+    return this.stream.protocol
+  }
+
+  get direction(): MessageStreamDirection {
+    return this.stream.direction
+  }
+
+  get remotePeer(): PeerId {
+    return this.connection.remotePeer
+  }
+
+  get remoteMultiaddr(): Multiaddr {
+    return this.connection.remoteAddr
+  }
+
+  /** Bytes received so far, those not yet read included. */
+  get bytesRead(): number {
+    return this.#reader.bytesRead
+  }
+
+  /** Bytes handed to libp2p so far. */
+  get bytesWritten(): number {
+    return this.#writer.bytesWritten
+  }
+
+  /** Bytes received that nobody has read yet. */
+  get bytesBuffered(): number {
+    return this.#reader.buffered
+  }
+
+  /** Whether everything the peer will ever send has been read. */
+  get readEnded(): boolean {
+    return this.#reader.ended
+  }
+
+  /** Whether this side takes no more writes: it sent its FIN, or the stream is gone. */
+  get writeEnded(): boolean {
+    return this.#writer.ended
+  }
+
+  /** Bytes handed to libp2p that still wait for the peer to make room. */
+  get bytesUnsent(): number {
+    return this.stream.writeBufferLength
+  }
+
+  /** Aborted when the stream is gone in both directions, with the reason if it was not a normal end. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      const controller = new AbortController()
+      this.#abort = controller
+      if (this.stream.status === 'open') {
+        this.stream.addEventListener('close', event => controller.abort(event.error), { once: true })
+      } else {
+        controller.abort()
+      }
+    }
+    return this.#abort.signal
+  }
+
+  /**
+   * The next bytes, as many as have come (at least one); null after the peer's FIN.
+   *
+   * @throws PointSubError `ERR_STREAM_RESET`, `ERR_CONNECTION_LOST`, `ERR_STREAM_CLOSED`, `ERR_TIMEOUT`, `ERR_ABORTED`
+   */
+  read(options?: CancelOptions): Promise<Uint8Array | null> {
+    return this.#reader.read(options)
+  }
+
+  /**
+   * Exactly `bytes` bytes, as Go's `io.ReadFull`.
+   *
+   * @throws PointSubError as {@link read}, and `ERR_UNEXPECTED_EOF` when the peer ends before; what had come is then lost
+   */
+  async readFull(bytes: number, options?: CancelOptions): Promise<Uint8Array> {
+    if (!Number.isInteger(bytes) || bytes < 0) {
+      throw new PointSubError('ERR_INVALID_ARGUMENT', `readFull() takes a number of bytes, not ${String(bytes)}`)
+    }
+    const parts: Uint8Array[] = []
+    let missing = bytes
+    while (missing > 0) {
+      const chunk = await this.#reader.read(options)
+      if (chunk === null) {
+        throw this.#error('ERR_UNEXPECTED_EOF', `the stream ended after ${bytes - missing} of ${bytes} bytes`)
+      }
+      parts.push(chunk.subarray(0, missing))
+      this.#reader.unread(chunk.subarray(missing))
+      missing -= Math.min(missing, chunk.byteLength)
+    }
+    return concat(parts, bytes)
+  }
+
+  /**
+   * Sends bytes. Writes of one tick go out together; the promise resolves when libp2p can take more, so awaiting it is
+   * backpressure. `data` must not be changed until then. A rejection that nobody awaits is not an unhandled one.
+   *
+   * @throws PointSubError `ERR_STREAM_RESET`, `ERR_CONNECTION_LOST`, `ERR_STREAM_CLOSED`, `ERR_TIMEOUT`, `ERR_ABORTED`,
+   * with `sent: false` when not a byte of `data` has left
+   */
+  write(data: Uint8Array | Uint8ArrayList, options?: CancelOptions): Promise<void> {
+    return this.#writer.write(data, options)
+  }
+
+  /** Sends what is pending, then a FIN: the peer reads to the end, and this side can still read. */
+  closeWrite(): Promise<void> {
+    return this.#writer.close()
+  }
+
+  /**
+   * Ends both directions, as Go's `Close`: what was written still goes out, what comes is thrown away. A peer that has
+   * not ended its side 10 s later is reset. A write deadline bounds the wait for a peer that does not read.
+   *
+   * @throws PointSubError when bytes written before could not be handed over
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  /** Ends both directions at once and tells the peer that something went wrong. */
+  reset(reason?: Error): void {
+    this.#reader.discard()
+    this.stream.abort(reason ?? this.#error('ERR_STREAM_CLOSED', 'the stream was reset on this side'))
+  }
+
+  /**
+   * Fails reads and writes with `ERR_TIMEOUT` from a moment on, as Go's `SetDeadline`; `undefined` takes it back.
+   *
+   * @param at milliseconds since the epoch or a Date
+   */
+  setDeadline(at: number | Date | undefined): void {
+    this.setReadDeadline(at)
+    this.setWriteDeadline(at)
+  }
+
+  /** {@link setDeadline} for reads only: the stream stays usable. */
+  setReadDeadline(at: number | Date | undefined): void {
+    this.#reader.setDeadline(at)
+  }
+
+  /** {@link setDeadline} for writes only. Bytes of a failed write with `sent: true` may still arrive. */
+  setWriteDeadline(at: number | Date | undefined): void {
+    this.#writer.setDeadline(at)
+  }
+
+  /** Reads to the peer's FIN. Leaving the loop early leaves the Conn open. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) yield chunk
+  }
+
+  /** The reading half as a web stream; cancelling it resets the stream. */
+  get readable(): ReadableStream<Uint8Array> {
+    this.#readable ??= readableStream(this)
+    return this.#readable
+  }
+
+  /** The writing half as a web stream: closing it sends a FIN, aborting it resets the stream. */
+  get writable(): WritableStream<Uint8Array> {
+    this.#writable ??= writableStream(this)
+    return this.#writable
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#reader.discard()
+    await this.#writer.close()
+    if (this.stream.status !== 'open') return
+    const linger = setTimeout(
+      () => this.reset(this.#error('ERR_TIMEOUT', 'the peer did not end the stream in time')),
+      LINGER,
+    )
+    unref(linger)
+    this.stream.addEventListener('close', () => clearTimeout(linger), {
+      once: true,
+    })
+  }
+
+  #error(code: 'ERR_UNEXPECTED_EOF' | 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT', message: string): PointSubError {
+    return new PointSubError(code, message, {
+      peer: this.remotePeer.toString(),
+      protocol: this.protocol,
+    })
+  }
+}

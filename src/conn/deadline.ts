@@ -1,0 +1,40 @@
+/** A moment in time after which operations fail, as Go's `SetDeadline`: it can be moved, and taken back. */
+export class Deadline {
+  readonly #onExpire: () => void
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #passed = false
+
+  constructor(onExpire: () => void) {
+    this.#onExpire = onExpire
+  }
+
+  get passed(): boolean {
+    return this.#passed
+  }
+
+  /** @param at milliseconds since the epoch, a Date, or `undefined` for none */
+  set(at: number | Date | undefined): void {
+    this.clear()
+    if (at === undefined) return
+    const wait = Number(at) - Date.now()
+    if (Number.isNaN(wait)) throw new RangeError('a deadline is a Date or milliseconds since the epoch')
+    this.#arm(wait)
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#passed = false
+  }
+
+  #arm(wait: number): void {
+    if (wait <= 0) {
+      this.#passed = true
+      this.#onExpire()
+      return
+    }
+    // setTimeout fires at once when asked for more than 2^31-1 ms.
+    const step = Math.min(wait, 2 ** 31 - 1)
+    this.#timer = setTimeout(() => this.#arm(wait - step), step)
+  }
+}

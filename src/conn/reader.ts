@@ -1,0 +1,197 @@
+import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
+import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
+import { PointSubError } from '../core/errors.ts'
+import { Deadline } from './deadline.ts'
+import { closedStreamError } from './stream-errors.ts'
+
+/** Bytes queued here at which the stream is paused, and at which it is resumed. */
+const HIGH_WATER = 64 * 1024
+const LOW_WATER = 16 * 1024
+
+/**
+ * A paused stream still receives what its window allows (16 MiB at most), but libp2p resets it at 4 MiB unless told
+ * otherwise. The extra room is for what arrived before the pause.
+ */
+const READ_BUFFER = 16 * 1024 * 1024 + HIGH_WATER
+
+interface Waiter {
+  resolve(chunk: Uint8Array | null): void
+  reject(error: PointSubError): void
+}
+
+/** The reading half of a Conn: libp2p's pushed messages as a pull with backpressure. */
+export class StreamReader {
+  readonly #stream: Stream
+  readonly #connection: Connection
+  readonly #deadline = new Deadline(() => this.#rejectWaiters(this.#timeout()))
+  #queue: Uint8Array[] = []
+  #queued = 0
+  #waiters: Waiter[] = []
+  /** Set once the peer has sent its last byte: null after a FIN, an error after anything else. */
+  #end: PointSubError | null | undefined
+  #discarding = false
+  bytesRead = 0
+
+  constructor(stream: Stream, connection: Connection) {
+    this.#stream = stream
+    this.#connection = connection
+    stream.maxReadBufferLength = Math.max(stream.maxReadBufferLength, READ_BUFFER)
+    // The stream may have ended before this reader came to it, and libp2p does not repeat its events.
+    if (stream.status !== 'open') {
+      this.#end = closedStreamError(stream, connection, undefined)
+    } else if (stream.remoteWriteStatus === 'closed') {
+      this.#end = null
+    }
+    stream.addEventListener('message', this.#onMessage)
+    stream.addEventListener('remoteCloseWrite', this.#onFin)
+    stream.addEventListener('end', this.#onEnd)
+    stream.addEventListener('close', this.#onClose)
+  }
+
+  /** Whether every byte has been read and no more will come. */
+  get ended(): boolean {
+    return this.#end !== undefined && this.#queued === 0 && this.#stream.readBufferLength === 0
+  }
+
+  /** Bytes that have arrived and were not read, libp2p's buffer of a paused stream included. */
+  get buffered(): number {
+    return this.#queued + this.#stream.readBufferLength
+  }
+
+  /** The next bytes, or null after the peer's FIN. */
+  read(options?: CancelOptions): Promise<Uint8Array | null> {
+    const ready = this.#take()
+    if (ready !== undefined) return Promise.resolve(ready)
+    if (this.#deadline.passed) return Promise.reject(this.#timeout())
+    if (this.ended) {
+      this.#finish()
+      return this.#end instanceof PointSubError ? Promise.reject(this.#end) : Promise.resolve(null)
+    }
+    if (options?.signal === undefined && options?.timeout === undefined) return this.#wait()
+    return this.#waitCancellable(options)
+  }
+
+  /** Puts bytes back in front of those to come. */
+  unread(chunk: Uint8Array): void {
+    if (chunk.byteLength === 0) return
+    this.#queue.unshift(chunk)
+    this.#queued += chunk.byteLength
+  }
+
+  setDeadline(at: number | Date | undefined): void {
+    this.#deadline.set(at)
+  }
+
+  /** Throws away what has come and all that will. */
+  discard(): void {
+    this.#discarding = true
+    this.#queue = []
+    this.#queued = 0
+    this.#deadline.clear()
+    this.#rejectWaiters(new PointSubError('ERR_STREAM_CLOSED', 'the stream was closed on this side while reading'))
+    this.#resume()
+  }
+
+  #take(): Uint8Array | undefined {
+    if (this.#queue.length === 0) this.#resume()
+    const chunk = this.#queue.shift()
+    if (chunk === undefined) return undefined
+    this.#queued -= chunk.byteLength
+    if (this.#queued <= LOW_WATER) this.#resume()
+    return chunk
+  }
+
+  #wait(): Promise<Uint8Array | null> {
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject })
+    })
+  }
+
+  async #waitCancellable(options: CancelOptions): Promise<Uint8Array | null> {
+    using cancellation = new Cancellation(options, 'read')
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | null>()
+    const waiter: Waiter = { resolve, reject }
+    this.#waiters.push(waiter)
+    cancellation.onCancel(reason => {
+      this.#waiters = this.#waiters.filter(other => other !== waiter)
+      reject(reason)
+    })
+    return await promise
+  }
+
+  readonly #onMessage = (event: StreamMessageEvent): void => {
+    const { data } = event
+    this.bytesRead += data.byteLength
+    if (this.#discarding) return
+    if (data instanceof Uint8Array) this.#push(data)
+    else for (const part of data) this.#push(part)
+    if (this.#end !== undefined) this.#onEnd()
+    // pause() throws once the readable end is closing.
+    if (this.#queued >= HIGH_WATER && this.#stream.readStatus === 'readable') this.#stream.pause()
+  }
+
+  #push(chunk: Uint8Array): void {
+    const waiter = this.#waiters.shift()
+    if (waiter !== undefined) {
+      waiter.resolve(chunk)
+      return
+    }
+    this.#queue.push(chunk)
+    this.#queued += chunk.byteLength
+  }
+
+  readonly #onFin = (): void => {
+    if (this.#end !== undefined) return
+    this.#end = null
+    this.#onEnd()
+  }
+
+  readonly #onEnd = (): void => {
+    if (this.ended) this.#finish()
+  }
+
+  readonly #onClose = (event: StreamCloseEvent): void => {
+    // What the peer sent before its FIN stays readable when it resets later; a reset on this side throws it away.
+    if (this.#end === undefined || (event.local === true && event.error !== undefined)) {
+      this.#end = closedStreamError(this.#stream, this.#connection, event.error)
+    }
+    this.#onEnd()
+  }
+
+  #finish(): void {
+    this.#deadline.clear()
+    this.#stream.removeEventListener('message', this.#onMessage)
+    this.#stream.removeEventListener('remoteCloseWrite', this.#onFin)
+    this.#stream.removeEventListener('end', this.#onEnd)
+    if (this.#stream.status !== 'open') this.#stream.removeEventListener('close', this.#onClose)
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const waiter of waiters) {
+      if (this.#end instanceof PointSubError) waiter.reject(this.#end)
+      else waiter.resolve(null)
+    }
+  }
+
+  #rejectWaiters(error: PointSubError): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const waiter of waiters) waiter.reject(error)
+  }
+
+  #resume(): void {
+    if (this.#stream.readStatus !== 'paused') return
+    try {
+      // Hands over what libp2p holds back before it returns.
+      this.#stream.resume()
+    } catch {
+      // The connection is gone, so the peer could not be told to go on; the bytes have been handed over by now.
+    }
+  }
+
+  #timeout(): PointSubError {
+    return new PointSubError('ERR_TIMEOUT', 'the read deadline has passed', {
+      peer: this.#connection.remotePeer.toString(),
+      protocol: this.#stream.protocol,
+    })
+  }
+}

@@ -1,0 +1,25 @@
+export { Conn } from './conn/conn.ts'
+export { dial } from './conn/dial.ts'
+export {
+  type HandleOptions,
+  Listener,
+  type ListenOptions,
+  listen,
+} from './conn/listen.ts'
+export type { CancelOptions } from './core/cancellation.ts'
+export {
+  type ErrorCode,
+  type ErrorDetails,
+  PointSubError,
+} from './core/errors.ts'
+export type { Host } from './core/host.ts'
+export type { PeerLike } from './core/peers.ts'
+export { Client, type ClientOptions } from './rpc/client.ts'
+export {
+  Server,
+  type ServerEvents,
+  type ServerFailure,
+  type ServerOptions,
+  type StopOptions,
+} from './rpc/server.ts'
+export type { Handler, RequestContext } from './rpc/types.ts'

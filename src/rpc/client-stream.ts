@@ -1,0 +1,135 @@
+import type { Conn } from '../conn/conn.ts'
+import type { Cancellation } from '../core/cancellation.ts'
+import { PointSubError } from '../core/errors.ts'
+import { FrameDecoder } from '../frame/plain.ts'
+
+/** One outbound stream of the plain wire: one request at a time, any number one after the other. */
+export class ClientStream {
+  readonly #conn: Conn
+  readonly #decoder: FrameDecoder
+  readonly #onEnd: () => void
+  #answer: PromiseWithResolvers<Uint8Array> | undefined
+  #ended = false
+  /** What had been written before the request in flight. */
+  #writtenBefore = 0
+  /** Requests answered so far. */
+  requests = 0
+  /** When the last answer came, on performance.now()'s clock. */
+  lastUsed: number = performance.now()
+
+  /** @param onEnd called once when the stream can serve no more requests, whatever the reason */
+  constructor(conn: Conn, maxBlockSize: number, onEnd: () => void) {
+    this.#conn = conn
+    this.#decoder = new FrameDecoder(maxBlockSize)
+    this.#onEnd = onEnd
+    void this.#readAnswers()
+  }
+
+  /** Whether no request can be sent on it any more. */
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  get conn(): Conn {
+    return this.#conn
+  }
+
+  /**
+   * Sends a frame and resolves to the body of the answer. Whatever goes wrong ends the stream, for an answer that
+   * comes too late must not be taken for the next one.
+   *
+   * @throws PointSubError with `sent`
+   */
+  async request(frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
+    const answer = Promise.withResolvers<Uint8Array>()
+    this.#answer = answer
+    this.#writtenBefore = this.#conn.bytesWritten
+    const takeBack = cancellation.onCancel(reason => this.#end(reason))
+    // The answer decides, not the write: a peer may answer, or end the stream, before it has read everything.
+    this.#conn.write(frame).catch((error: unknown) => this.#end(error))
+    try {
+      const body = await answer.promise
+      this.requests += 1
+      this.lastUsed = performance.now()
+      return body
+    } finally {
+      takeBack()
+      this.#answer = undefined
+    }
+  }
+
+  /** Ends the stream politely if it is unused, at once otherwise. */
+  close(reason: PointSubError): void {
+    if (this.#answer !== undefined) {
+      this.#end(reason)
+      return
+    }
+    this.#markEnded()
+    void this.#conn.close().catch(() => {})
+  }
+
+  async #readAnswers(): Promise<void> {
+    try {
+      for (;;) {
+        const chunk = await this.#conn.read()
+        if (chunk === null) {
+          this.#onFin()
+          return
+        }
+        this.#decoder.push(chunk)
+        for (let body = this.#decoder.next(); body !== undefined; body = this.#decoder.next()) this.#deliver(body)
+      }
+    } catch (error) {
+      this.#end(error)
+    }
+  }
+
+  #deliver(body: Uint8Array): void {
+    if (this.#answer === undefined) {
+      throw this.#error('ERR_INVALID_FRAME', 'the peer sent an answer to no request')
+    }
+    const { resolve } = this.#answer
+    this.#answer = undefined
+    resolve(body)
+  }
+
+  #onFin(): void {
+    if (this.#decoder.inFrame) {
+      this.#end(this.#error('ERR_UNEXPECTED_EOF', 'the stream ended in the middle of an answer'))
+    } else if (this.#answer !== undefined) {
+      this.#end(
+        this.#error('ERR_NO_RESPONSE', 'the peer ended the stream without an answer; its handler may have failed'),
+      )
+    } else {
+      this.#markEnded()
+      void this.#conn.close().catch(() => {})
+    }
+  }
+
+  /** Fails the request in flight, if any, and gives the stream up. */
+  #end(cause: unknown): void {
+    const error = cause instanceof PointSubError ? cause : this.#error('ERR_STREAM_RESET', String(cause))
+    this.#markEnded()
+    const sent = this.#conn.bytesWritten > this.#writtenBefore
+    this.#answer?.reject(error.with({ peer: this.#peer, protocol: this.#conn.protocol, sent }))
+    this.#answer = undefined
+    this.#conn.reset(error)
+  }
+
+  #markEnded(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#onEnd()
+  }
+
+  get #peer(): string {
+    return this.#conn.remotePeer.toString()
+  }
+
+  #error(code: 'ERR_INVALID_FRAME' | 'ERR_NO_RESPONSE' | 'ERR_STREAM_RESET' | 'ERR_UNEXPECTED_EOF', message: string) {
+    return new PointSubError(code, message, {
+      peer: this.#peer,
+      protocol: this.#conn.protocol,
+    })
+  }
+}

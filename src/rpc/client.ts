@@ -1,0 +1,112 @@
+import type { PeerId } from '@libp2p/interface'
+import { connect, openConn } from '../conn/dial.ts'
+import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
+import { PointSubError } from '../core/errors.ts'
+import type { Host } from '../core/host.ts'
+import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
+import { type PeerLike, type PeerTarget, parsePeer } from '../core/peers.ts'
+import { encodeFrame } from '../frame/plain.ts'
+import { StreamHabits } from './stream-habits.ts'
+import { StreamPool } from './stream-pool.ts'
+import { Sweeper } from './sweeper.ts'
+
+export type ClientOptions = Given<typeof OPTIONS.client>
+
+/** Sends requests to any number of peers and protocols from one host: Go PointSub's `Client`. */
+export class Client implements AsyncDisposable {
+  readonly #host: Host
+  readonly #options: Resolved<typeof OPTIONS.client>
+  readonly #habits = new StreamHabits()
+  readonly #pools = new Map<string, StreamPool>()
+  readonly #sweeper: Sweeper
+  readonly #closing = new Cancellation({})
+
+  /** @throws PointSubError `ERR_INVALID_CONFIG` */
+  constructor(host: Host, options: ClientOptions = {}) {
+    this.#host = host
+    this.#options = resolveOptions(OPTIONS.client, options, 'Client')
+    this.#sweeper = new Sweeper(this.#options.idleTimeout)
+  }
+
+  /**
+   * Sends one request and resolves to its answer. Streams are reused, concurrent calls are safe.
+   *
+   * @param peer a PeerId, its text, a multiaddr or its text
+   * @param options `signal` aborts the call, `timeout` (ms) bounds it instead of the client's `timeout`
+   * @throws PointSubError with `sent` (`false`: the peer has certainly not seen the request) and `code`
+   * `ERR_INVALID_PEER`, `ERR_INVALID_ARGUMENT`, `ERR_DIAL_SELF`, `ERR_PEER_NOT_FOUND`, `ERR_DIAL_FAILED`,
+   * `ERR_PROTOCOL_UNSUPPORTED`, `ERR_MESSAGE_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NO_RESPONSE`,
+   * `ERR_UNEXPECTED_EOF`, `ERR_INVALID_FRAME`, `ERR_STREAM_RESET`, `ERR_CONNECTION_LOST`, `ERR_CLIENT_CLOSED`
+   */
+  async send(peer: PeerLike, protocol: string, request: Uint8Array, options: CancelOptions = {}): Promise<Uint8Array> {
+    let target: PeerTarget | undefined
+    try {
+      const frame = this.#check(protocol, request)
+      target = parsePeer(peer)
+      const { signal, timeout = this.#options.timeout } = options
+      using cancellation = new Cancellation({ signal, timeout }, 'the call')
+      const pool = await this.#pool(target, protocol, cancellation)
+      const stream = await pool.acquire(cancellation)
+      try {
+        return await stream.request(frame, cancellation)
+      } finally {
+        pool.release(stream)
+      }
+    } catch (error) {
+      throw error instanceof PointSubError
+        ? error.with({
+            peer: target?.id?.toString() ?? String(peer),
+            protocol,
+            sent: false,
+          })
+        : error
+    }
+  }
+
+  /** Fails the calls in flight with `ERR_CLIENT_CLOSED` and closes every stream. The host goes on. */
+  close(): Promise<void> {
+    const reason = new PointSubError('ERR_CLIENT_CLOSED', 'the client was closed')
+    this.#closing.cancel(reason)
+    for (const pool of this.#pools.values()) pool.close(reason)
+    return Promise.resolve()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #check(protocol: string, request: Uint8Array): Uint8Array {
+    if (this.#closing.reason !== undefined) throw this.#closing.reason
+    if (typeof protocol !== 'string' || protocol === '') {
+      throw new PointSubError('ERR_INVALID_ARGUMENT', 'a protocol id is a text such as /echo/1.0.0')
+    }
+    if (!(request instanceof Uint8Array)) {
+      throw new PointSubError('ERR_INVALID_ARGUMENT', 'a request is a Uint8Array; use new TextEncoder() for a text')
+    }
+    return encodeFrame(request, this.#options.maxBlockSize)
+  }
+
+  async #pool(target: PeerTarget, protocol: string, cancellation: Cancellation): Promise<StreamPool> {
+    // Only the handshake tells who answers at an address without a peer id.
+    const id = target.id ?? (await connect(this.#host, target, cancellation)).remotePeer
+    if (this.#closing.reason !== undefined) throw this.#closing.reason
+    const key = `${id.toString()} ${protocol}`
+    return this.#pools.get(key) ?? this.#createPool(key, { id, dial: target.dial }, protocol)
+  }
+
+  #createPool(key: string, target: PeerTarget & { id: PeerId }, protocol: string): StreamPool {
+    const pool: StreamPool = new StreamPool({
+      options: this.#options,
+      habits: this.#habits,
+      open: async cancellation => openConn(await connect(this.#host, target, cancellation), protocol, cancellation),
+      onEmpty: () => {
+        if (this.#pools.get(key) !== pool) return
+        this.#pools.delete(key)
+        this.#sweeper.delete(pool)
+      },
+    })
+    this.#pools.set(key, pool)
+    this.#sweeper.add(pool)
+    return pool
+  }
+}

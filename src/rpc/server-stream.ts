@@ -1,0 +1,184 @@
+import type { Conn } from '../conn/conn.ts'
+import { messageOf, PointSubError } from '../core/errors.ts'
+import type { OPTIONS, Resolved } from '../core/options.ts'
+import { encodeFrame, FrameDecoder } from '../frame/plain.ts'
+import type { Sweepable } from './sweeper.ts'
+import type { Handler, RequestContext } from './types.ts'
+
+type State = 'idle' | 'reading' | 'handling' | 'writing'
+
+/** One inbound stream of the plain wire: requests are answered one after the other, in order. */
+export class ServerStream implements Sweepable {
+  readonly #conn: Conn
+  readonly #handler: Handler
+  readonly #options: Resolved<typeof OPTIONS.server>
+  readonly #decoder: FrameDecoder
+  #state: State = 'idle'
+  #since = performance.now()
+  #stopping = false
+  #unsent = 0
+  /** Of the request being handled; undefined also when its handler never asked. */
+  #abort: AbortController | undefined
+  #watchesClose = false
+
+  constructor(conn: Conn, handler: Handler, options: Resolved<typeof OPTIONS.server>) {
+    this.#conn = conn
+    this.#handler = handler
+    this.#options = options
+    this.#decoder = new FrameDecoder(options.maxBlockSize)
+  }
+
+  /**
+   * Serves until the peer ends the stream, stops it or something goes wrong.
+   *
+   * @throws PointSubError what ended the stream, if that was not the peer's FIN; the stream has been reset by then
+   * (or, after a failed handler, ended)
+   */
+  async serve(): Promise<void> {
+    try {
+      while (!this.#stopping && (await this.#serveOne()));
+    } catch (error) {
+      if (error instanceof HandlerFailure) {
+        // A FIN instead of an answer is how this wire says that the handler failed.
+        await this.#conn.close()
+        throw error.failure
+      }
+      const failure = this.#asPointSubError(error)
+      this.#conn.reset(failure)
+      throw failure
+    }
+    await this.#conn.close()
+  }
+
+  /** Serves the request that is being served, if any, and then ends the stream. */
+  stop(): void {
+    this.#stopping = true
+    if (this.#state === 'idle') void this.#conn.close().catch(() => {})
+  }
+
+  /** Ends the stream now, whatever it is doing. */
+  kill(reason: PointSubError): void {
+    this.#conn.reset(reason)
+  }
+
+  sweep(now: number): void {
+    const waited = now - this.#since
+    const { idleTimeout, readTimeout, writeTimeout } = this.#options
+    if (this.#state === 'idle' && waited > idleTimeout) this.stop()
+    if (this.#state === 'reading' && waited > readTimeout) this.#timeOut('readTimeout', readTimeout)
+    if (this.#state === 'writing' && !this.#progressed() && waited > writeTimeout) {
+      this.#timeOut('writeTimeout', writeTimeout)
+    }
+  }
+
+  /** Whether the peer has taken anything of the answer since the last look. */
+  #progressed(): boolean {
+    const unsent = this.#conn.bytesUnsent
+    if (unsent === this.#unsent) return false
+    this.#unsent = unsent
+    this.#since = performance.now()
+    return true
+  }
+
+  /** Whether the stream may bring another request. */
+  async #serveOne(): Promise<boolean> {
+    const request = await this.#read()
+    if (request === undefined || this.#conn.writeEnded) return false
+    this.#enter('handling')
+    const answer = await this.#handle(request)
+    this.#enter('writing')
+    await this.#conn.write(answer)
+    this.#enter('idle')
+    return true
+  }
+
+  async #read(): Promise<Uint8Array | undefined> {
+    for (;;) {
+      const request = this.#decoder.next()
+      if (request !== undefined) return request
+      if (this.#decoder.inFrame) this.#enter('reading')
+      const chunk = await this.#nextChunk()
+      if (chunk === null) {
+        if (!this.#decoder.inFrame) return undefined
+        throw new PointSubError('ERR_UNEXPECTED_EOF', 'the stream ended in the middle of a request')
+      }
+      this.#decoder.push(chunk)
+    }
+  }
+
+  async #nextChunk(): Promise<Uint8Array | null> {
+    try {
+      return await this.#conn.read()
+    } catch (error) {
+      // A stream that goes away between two requests is an end like a FIN.
+      if (this.#state === 'idle') return null
+      throw error
+    }
+  }
+
+  async #handle(request: Uint8Array): Promise<Uint8Array> {
+    const signal = (): AbortSignal => this.#signal()
+    const context: RequestContext = {
+      peer: this.#conn.remotePeer,
+      protocol: this.#conn.protocol,
+      get signal() {
+        return signal()
+      },
+    }
+    try {
+      const answer = await this.#handler(request, context)
+      if (answer instanceof Uint8Array) return encodeFrame(answer, this.#options.maxBlockSize)
+      throw new TypeError('a handler must return a Uint8Array')
+    } catch (cause) {
+      throw new HandlerFailure(this.#asPointSubError(cause))
+    } finally {
+      this.#abort = undefined
+    }
+  }
+
+  /** Made when a handler first asks for it: most never do. */
+  #signal(): AbortSignal {
+    this.#abort ??= new AbortController()
+    if (!this.#watchesClose) {
+      this.#watchesClose = true
+      const { signal } = this.#conn
+      signal.addEventListener('abort', () => this.#abort?.abort(signal.reason), { once: true })
+    }
+    if (this.#conn.signal.aborted) this.#abort.abort(this.#conn.signal.reason)
+    return this.#abort.signal
+  }
+
+  #enter(state: State): void {
+    this.#state = state
+    this.#since = performance.now()
+  }
+
+  #timeOut(option: string, limit: number): void {
+    this.kill(this.#error('ERR_TIMEOUT', `the peer took longer than ${option}, ${limit} ms`))
+  }
+
+  #asPointSubError(cause: unknown): PointSubError {
+    const details = {
+      peer: this.#conn.remotePeer.toString(),
+      protocol: this.#conn.protocol,
+    }
+    if (cause instanceof PointSubError) return cause.with(details)
+    return new PointSubError('ERR_HANDLER_FAILED', `the handler failed: ${messageOf(cause)}`, { ...details, cause })
+  }
+
+  #error(code: 'ERR_TIMEOUT', message: string): PointSubError {
+    return new PointSubError(code, message, {
+      peer: this.#conn.remotePeer.toString(),
+      protocol: this.#conn.protocol,
+    })
+  }
+}
+
+/** Tells a failure of the handler from one of the stream, within this file. */
+class HandlerFailure {
+  readonly failure: PointSubError
+
+  constructor(failure: PointSubError) {
+    this.failure = failure
+  }
+}

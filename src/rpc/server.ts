@@ -1,0 +1,132 @@
+import { type PeerId, TypedEventEmitter } from '@libp2p/interface'
+import type { Conn } from '../conn/conn.ts'
+import { handleConns } from '../conn/listen.ts'
+import { PointSubError } from '../core/errors.ts'
+import type { Host } from '../core/host.ts'
+import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
+import { unref } from '../core/timers.ts'
+import { ServerStream } from './server-stream.ts'
+import { Sweeper } from './sweeper.ts'
+import type { Handler } from './types.ts'
+
+export type ServerOptions = Given<typeof OPTIONS.server>
+
+export interface StopOptions {
+  /** Milliseconds that requests being handled get to finish before their streams are reset. Default 5,000. */
+  grace?: number | undefined
+}
+
+/** What a `failure` event tells: a handler threw, or a peer's stream broke a rule or a time limit. */
+export interface ServerFailure {
+  readonly error: PointSubError
+  readonly peer: PeerId
+  readonly protocol: string
+}
+
+export interface ServerEvents {
+  failure: CustomEvent<ServerFailure>
+}
+
+const STOP_GRACE = 5_000
+
+/** Answers requests of any number of protocols on one host: Go PointSub's `Server`. */
+export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisposable {
+  readonly #host: Host
+  readonly #options: Resolved<typeof OPTIONS.server>
+  readonly #sweeper: Sweeper
+  readonly #streams = new Map<ServerStream, Promise<void>>()
+  readonly #unhandle = new Map<string, () => Promise<void>>()
+  #stopped: Promise<void> | undefined
+
+  /** @throws PointSubError `ERR_INVALID_CONFIG` */
+  constructor(host: Host, options: ServerOptions = {}) {
+    super()
+    this.#host = host
+    this.#options = resolveOptions(OPTIONS.server, options, 'Server')
+    const { idleTimeout, readTimeout, writeTimeout } = this.#options
+    this.#sweeper = new Sweeper(Math.min(idleTimeout, readTimeout, writeTimeout))
+  }
+
+  /** The protocols served, in the order they were started. */
+  get protocols(): string[] {
+    return [...this.#unhandle.keys()]
+  }
+
+  /** Streams open now, over all protocols and peers. */
+  get activeStreams(): number {
+    return this.#streams.size
+  }
+
+  /**
+   * Serves a protocol: `handler` gets each request and returns its answer. One handler a protocol; protocols can be
+   * started while others serve.
+   *
+   * @throws PointSubError `ERR_PROTOCOL_EXISTS`, `ERR_SERVER_CLOSED`, `ERR_INVALID_ARGUMENT`
+   */
+  async start(protocol: string, handler: Handler): Promise<void> {
+    if (this.#stopped !== undefined) throw new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped')
+    if (typeof protocol !== 'string' || protocol === '') {
+      throw new PointSubError('ERR_INVALID_ARGUMENT', 'a protocol id is a text such as /echo/1.0.0')
+    }
+    if (typeof handler !== 'function') {
+      throw new PointSubError('ERR_INVALID_ARGUMENT', `the handler of ${protocol} must be a function`, { protocol })
+    }
+    const unhandle = await handleConns(this.#host, protocol, conn => this.#onConn(conn, handler), this.#options)
+    this.#unhandle.set(protocol, unhandle)
+    // stop() may have come while the host was registering the protocol.
+    if (this.#stopped !== undefined) await unhandle()
+  }
+
+  /**
+   * Stops serving: no new streams, requests being handled get `grace` ms to finish, the rest is reset. The host goes
+   * on. A stopped server cannot be started again.
+   */
+  stop(options: StopOptions = {}): Promise<void> {
+    this.#stopped ??= this.#stop(options.grace ?? STOP_GRACE)
+    return this.#stopped
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+
+  async #stop(grace: number): Promise<void> {
+    const unhandled = Promise.all([...this.#unhandle.values()].map(unhandle => unhandle()))
+    for (const stream of this.#streams.keys()) stream.stop()
+    const timer = setTimeout(() => {
+      const reason = new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped')
+      for (const stream of this.#streams.keys()) stream.kill(reason)
+    }, grace)
+    unref(timer)
+    await Promise.all(this.#streams.values())
+    clearTimeout(timer)
+    await unhandled
+  }
+
+  #onConn(conn: Conn, handler: Handler): void {
+    if (this.#stopped !== undefined) {
+      conn.reset()
+      return
+    }
+    const stream = new ServerStream(conn, handler, this.#options)
+    this.#sweeper.add(stream)
+    this.#streams.set(stream, this.#serve(stream, conn))
+  }
+
+  async #serve(stream: ServerStream, conn: Conn): Promise<void> {
+    try {
+      await stream.serve()
+    } catch (error) {
+      if (!(error instanceof PointSubError)) throw error
+      const detail: ServerFailure = {
+        error,
+        peer: conn.remotePeer,
+        protocol: conn.protocol,
+      }
+      this.safeDispatchEvent('failure', { detail })
+    } finally {
+      this.#sweeper.delete(stream)
+      this.#streams.delete(stream)
+    }
+  }
+}

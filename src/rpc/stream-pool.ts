@@ -1,0 +1,164 @@
+import type { Conn } from '../conn/conn.ts'
+import { Cancellation } from '../core/cancellation.ts'
+import { PointSubError } from '../core/errors.ts'
+import type { OPTIONS, Resolved } from '../core/options.ts'
+import { ClientStream } from './client-stream.ts'
+import type { StreamHabits } from './stream-habits.ts'
+import type { Sweepable } from './sweeper.ts'
+
+/**
+ * How long a stream rests after the first answer of an unknown peer, in ms. A peer that serves one request a stream
+ * sends its FIN right behind the answer; a second request written before that FIN is seen could not be told from one
+ * that failed.
+ */
+const PROBATION = 25
+
+/** After a stream could not be opened while others are open, how long to make do with those, in ms. */
+const OPEN_BACKOFF = 1_000
+
+export interface StreamPoolInit {
+  /** Opens one more stream. */
+  open(cancellation: Cancellation): Promise<Conn>
+  options: Resolved<typeof OPTIONS.client>
+  habits: StreamHabits
+  /** Called when neither streams nor callers are left. */
+  onEmpty(): void
+}
+
+interface Waiter {
+  resolve(stream: ClientStream): void
+  reject(error: PointSubError): void
+}
+
+/** The streams to one peer and protocol: handed to one call at a time, callers beyond the limit wait in order. */
+export class StreamPool implements Sweepable {
+  readonly #init: StreamPoolInit
+  readonly #live = new Set<ClientStream>()
+  readonly #opening = new Set<Cancellation>()
+  readonly #probation = new Map<ClientStream, ReturnType<typeof setTimeout>>()
+  #idle: ClientStream[] = []
+  #waiters: Waiter[] = []
+  #noOpenBefore = 0
+
+  constructor(init: StreamPoolInit) {
+    this.#init = init
+  }
+
+  /** A stream for one request; give it back with {@link release}. */
+  acquire(cancellation: Cancellation): ClientStream | Promise<ClientStream> {
+    const stream = this.#idle.pop()
+    if (stream !== undefined && cancellation.reason === undefined) return stream
+    const { promise, resolve, reject } = Promise.withResolvers<ClientStream>()
+    const waiter: Waiter = { resolve, reject }
+    this.#waiters.push(waiter)
+    const takeBack = cancellation.onCancel(reason => {
+      this.#waiters = this.#waiters.filter(other => other !== waiter)
+      reject(reason.with({ sent: false }))
+      // Nobody is left to use what is being opened.
+      if (this.#waiters.length === 0) for (const opening of this.#opening) opening.cancel(reason)
+      this.#checkEmpty()
+    })
+    this.#grow()
+    return promise.finally(takeBack)
+  }
+
+  release(stream: ClientStream): void {
+    if (stream.ended) return
+    const { habits, options } = this.#init
+    const { connection, protocol } = stream.conn
+    if (stream.requests > 1) habits.learn(connection, protocol, 'many')
+    const habit = habits.get(connection, protocol)
+    if (habit === 'one' || stream.requests >= options.maxRequestsPerStream) {
+      stream.close(new PointSubError('ERR_STREAM_CLOSED', 'the stream has served its requests'))
+    } else if (habit === undefined) {
+      this.#probation.set(
+        stream,
+        setTimeout(() => {
+          this.#probation.delete(stream)
+          this.#offer(stream)
+        }, PROBATION),
+      )
+    } else {
+      this.#offer(stream)
+    }
+  }
+
+  /** Closes what has not been used for `idleTimeout`. */
+  sweep(now: number): void {
+    const { idleTimeout } = this.#init.options
+    const reason = new PointSubError('ERR_STREAM_CLOSED', 'the stream was not used')
+    for (const stream of this.#idle.filter(({ lastUsed }) => now - lastUsed > idleTimeout)) stream.close(reason)
+  }
+
+  /** Fails every call and closes every stream. */
+  close(reason: PointSubError): void {
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(reason.with({ sent: false }))
+    for (const opening of this.#opening) opening.cancel(reason)
+    for (const stream of this.#live) stream.close(reason)
+    this.#checkEmpty()
+  }
+
+  #offer(stream: ClientStream): void {
+    const waiter = this.#waiters.shift()
+    if (waiter !== undefined) waiter.resolve(stream)
+    else this.#idle.push(stream)
+  }
+
+  /** Opens streams for callers that no stream on its way will serve. */
+  #grow(): void {
+    const { maxStreamsPerPeer } = this.#init.options
+    if (this.#live.size > 0 && performance.now() < this.#noOpenBefore) return
+    while (
+      this.#waiters.length > this.#opening.size + this.#probation.size &&
+      this.#live.size + this.#opening.size < maxStreamsPerPeer
+    ) {
+      void this.#open()
+    }
+  }
+
+  async #open(): Promise<void> {
+    const { connectTimeout, maxBlockSize } = this.#init.options
+    using cancellation = new Cancellation({ timeout: connectTimeout }, 'connecting')
+    this.#opening.add(cancellation)
+    try {
+      const conn = await this.#init.open(cancellation)
+      const stream: ClientStream = new ClientStream(conn, maxBlockSize, () => this.#onEnd(stream))
+      this.#live.add(stream)
+      this.#opening.delete(cancellation)
+      this.#offer(stream)
+    } catch (error) {
+      this.#opening.delete(cancellation)
+      this.#onOpenFailed(error instanceof PointSubError ? error : new PointSubError('ERR_DIAL_FAILED', String(error)))
+    }
+  }
+
+  #onOpenFailed(error: PointSubError): void {
+    if (this.#live.size > 0) {
+      // The peer may bound its streams: those that are open will do.
+      this.#noOpenBefore = performance.now() + OPEN_BACKOFF
+    } else {
+      for (const waiter of this.#waiters.splice(0)) waiter.reject(error.with({ sent: false }))
+    }
+    this.#checkEmpty()
+  }
+
+  #onEnd(stream: ClientStream): void {
+    this.#live.delete(stream)
+    this.#idle = this.#idle.filter(other => other !== stream)
+    const resting = this.#probation.get(stream)
+    if (resting !== undefined) {
+      clearTimeout(resting)
+      this.#probation.delete(stream)
+    }
+    const { connection, protocol } = stream.conn
+    // A stream that ends right behind its first answer is how a peer of one request a stream shows itself.
+    const atOnce = performance.now() - stream.lastUsed <= PROBATION * 2
+    if (stream.requests === 1 && resting !== undefined && atOnce) this.#init.habits.learn(connection, protocol, 'one')
+    this.#grow()
+    this.#checkEmpty()
+  }
+
+  #checkEmpty(): void {
+    if (this.#live.size + this.#opening.size + this.#waiters.length === 0) this.#init.onEmpty()
+  }
+}

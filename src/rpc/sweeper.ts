@@ -1,0 +1,38 @@
+import { unref } from '../core/timers.ts'
+
+/** Something that may have been waiting for too long. */
+export interface Sweepable {
+  /** Looks whether it has; called now and then. */
+  sweep(now: number): void
+}
+
+/**
+ * One timer for many streams, instead of one each: looks at all of them a few times per shortest timeout. Times out
+ * between one and one and a quarter of what was asked.
+ */
+export class Sweeper {
+  readonly #interval: number
+  readonly #members = new Set<Sweepable>()
+  #timer: ReturnType<typeof setInterval> | undefined
+
+  constructor(shortestTimeout: number) {
+    this.#interval = Math.min(1_000, Math.max(5, Math.floor(shortestTimeout / 4)))
+  }
+
+  add(member: Sweepable): void {
+    this.#members.add(member)
+    if (this.#timer !== undefined) return
+    this.#timer = setInterval(() => {
+      const now = performance.now()
+      for (const each of this.#members) each.sweep(now)
+    }, this.#interval)
+    unref(this.#timer)
+  }
+
+  delete(member: Sweepable): void {
+    this.#members.delete(member)
+    if (this.#members.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+}

@@ -1,0 +1,17 @@
+import type { ViteUserConfig } from 'vitest/config'
+
+const conditions = ['@pointsub/source', 'node', 'import', 'default']
+
+const config: ViteUserConfig = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/soak/**'],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    execArgv: ['--expose-gc'],
+  },
+}
+
+export default config
