@@ -10,8 +10,8 @@ const config: ViteUserConfig = {
     exclude: ['test/soak/**'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    execArgv: ['--expose-gc'],
-  },
+    execArgv: ['--expose-gc']
+  }
 }
 
 export default config

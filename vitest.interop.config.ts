@@ -7,8 +7,8 @@ const config: ViteUserConfig = {
     ...base.test,
     include: ['interop/**/*.test.ts'],
     globalSetup: ['interop/build.ts'],
-    testTimeout: 60_000,
-  },
+    testTimeout: 60_000
+  }
 }
 
 export default config

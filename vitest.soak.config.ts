@@ -9,8 +9,8 @@ const config: ViteUserConfig = {
     include: ['test/soak/**/*.test.ts'],
     exclude: [],
     testTimeout: 1_800_000,
-    fileParallelism: false,
-  },
+    fileParallelism: false
+  }
 }
 
 export default config

@@ -39,12 +39,12 @@ function buildGoPeer(): string {
   const binary = join(cache, process.platform === 'win32' ? 'wire-peer.exe' : 'wire-peer')
   const built = spawnSync('go', ['build', '-trimpath', '-buildvcs=false', '-o', binary, '.'], {
     cwd: source,
-    encoding: 'utf8',
+    encoding: 'utf8'
   })
   if (built.error !== undefined) {
     throw new Error(
       'The interop tests need Go 1.26 or newer: they build the wire peer in interop/go, and the command "go" could not be run.',
-      { cause: built.error },
+      { cause: built.error }
     )
   }
   if (built.status !== 0) throw new Error(`The wire peer in interop/go does not build:\n${built.stderr}`)
@@ -71,6 +71,6 @@ function printTally(tally: string): void {
   rmSync(tally)
   const links = new Set([...lines].map(line => line.replace(/\t.*/, '')))
   process.stdout.write(
-    `\ninterop: ${lines.size} combinations ran, over ${[...links].toSorted((one, other) => one.localeCompare(other)).join(', ')}\n`,
+    `\ninterop: ${lines.size} combinations ran, over ${[...links].toSorted((one, other) => one.localeCompare(other)).join(', ')}\n`
   )
 }

@@ -74,12 +74,12 @@ overEveryLink(link => {
     await expect(client.send(go.address, '/fail/1.0.0', bytes('please'))).rejects.toMatchObject({
       code: 'ERR_NO_RESPONSE',
       sent: true,
-      protocol: '/fail/1.0.0',
+      protocol: '/fail/1.0.0'
     })
     await allStreamsClosed(host, '/fail/1.0.0')
     expect(await go.first('stream')).toMatchObject({
       protocol: '/fail/1.0.0',
-      reason: 'handler',
+      reason: 'handler'
     })
 
     expect(text(await client.send(go.address, '/upper/1.0.0', bytes('still here')))).toBe('STILL HERE')
@@ -91,7 +91,7 @@ overEveryLink(link => {
     await using client = new Client(host)
     await expect(client.send(go.address, '/none/1.0.0', bytes('anyone?'))).rejects.toMatchObject({
       code: 'ERR_PROTOCOL_UNSUPPORTED',
-      sent: false,
+      sent: false
     })
     await allStreamsClosed(host, '/none/1.0.0')
 
@@ -105,7 +105,7 @@ overEveryLink(link => {
     expect(text(await client.send(go.address, '/count/1.0.0', bytes('one')))).toBe('1')
     expect(await go.first('stream')).toMatchObject({
       reason: 'idle',
-      requests: 1,
+      requests: 1
     })
     await allStreamsClosed(host, '/count/1.0.0')
 
@@ -147,7 +147,7 @@ overEveryLink(link => {
     await using host = await diallingHost(link)
     const client = new Client(host)
     const answers = await Promise.all(
-      Array.from({ length: 200 }, () => client.send(go.address, '/count/1.0.0', bytes('count'))),
+      Array.from({ length: 200 }, () => client.send(go.address, '/count/1.0.0', bytes('count')))
     )
     expect(Math.max(...answers.map(answer => Number(text(answer))))).toBeLessThanOrEqual(5)
 
@@ -162,14 +162,14 @@ overEveryLink(link => {
     await using client = new Client(host)
     const failure: unknown = await client
       .send(go.address, '/echo/1.0.0', randomBody(GO_MAX_READ + 1), {
-        timeout: 20_000,
+        timeout: 20_000
       })
       .catch((error: unknown) => error)
     expect(failure).toMatchObject({ name: 'PointSubError', sent: true })
     expect(failure).toHaveProperty('code', expect.stringMatching(/^ERR_(NO_RESPONSE|STREAM_RESET)$/))
     expect(await go.first('stream')).toMatchObject({
       reason: 'too-large',
-      requests: 0,
+      requests: 0
     })
     await allStreamsClosed(host, '/echo/1.0.0')
 
@@ -181,12 +181,12 @@ overEveryLink(link => {
     await using host = await diallingHost(link)
     await using client = new Client(host)
     await expect(client.send(go.address, '/slow/1.0.0', bytes('1500'), { timeout: 100 })).rejects.toMatchObject({
-      code: 'ERR_TIMEOUT',
+      code: 'ERR_TIMEOUT'
     })
     await expect(
       client.send(go.address, '/slow/1.0.0', bytes('1500'), {
-        signal: AbortSignal.timeout(100),
-      }),
+        signal: AbortSignal.timeout(100)
+      })
     ).rejects.toMatchObject({ code: 'ERR_ABORTED' })
     await allStreamsClosed(host, '/slow/1.0.0')
 

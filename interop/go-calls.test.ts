@@ -21,7 +21,7 @@ async function outcome(go: WirePeer): Promise<{
     ok,
     failed,
     errors: go.lines('error').map(line => line.error),
-    echoes: go.lines('answer').map(line => line.echo),
+    echoes: go.lines('answer').map(line => line.echo)
   }
 }
 
@@ -30,7 +30,7 @@ const allEchoed = (count: number): Partial<Line> & object =>
     ok: count,
     failed: 0,
     errors: [],
-    echoes: Array(count).fill(true),
+    echoes: Array(count).fill(true)
   })
 
 overEveryLink(link => {
@@ -43,7 +43,7 @@ overEveryLink(link => {
         mode,
         size,
         count: 2,
-        hold: true,
+        hold: true
       })
       expect(await outcome(go)).toEqual(allEchoed(2))
       await allStreamsClosed(host, ECHO)
@@ -58,7 +58,7 @@ overEveryLink(link => {
       count: 512,
       concurrency: 64,
       size: 100,
-      hold: true,
+      hold: true
     })
     expect(await outcome(go)).toEqual(allEchoed(512))
     await allStreamsClosed(host, ECHO)
@@ -73,7 +73,7 @@ overEveryLink(link => {
       count: 256,
       concurrency: 64,
       size: 100,
-      hold: true,
+      hold: true
     })
     expect(await outcome(go)).toEqual(allEchoed(256))
     await allStreamsClosed(host, ECHO)
@@ -92,7 +92,7 @@ overEveryLink(link => {
       count: 200,
       size: 2_000,
       pipeline: true,
-      hold: true,
+      hold: true
     })
     expect(await outcome(go)).toEqual(allEchoed(200))
     await allStreamsClosed(host, ECHO)
@@ -117,7 +117,7 @@ overEveryLink(link => {
     await using host = await listeningHost(link)
     await using go = send(link, host, '/none/1.0.0', {
       body: 'anyone?',
-      hold: true,
+      hold: true
     })
     expect(await outcome(go)).toMatchObject({ ok: 0, failed: 1 })
     await allStreamsClosed(host, '/none/1.0.0')
@@ -130,7 +130,7 @@ overEveryLink(link => {
     await using tooLarge = send(link, host, ECHO, {
       size: 4 * MIB,
       'timeout-ms': 10_000,
-      hold: true,
+      hold: true
     })
     const { failed, errors } = await outcome(tooLarge)
     expect(failed).toBe(1)
@@ -143,7 +143,7 @@ overEveryLink(link => {
   })
 
   test('our server answers 300 requests of a client that leaks its streams, and reaps them', {
-    timeout: 40_000,
+    timeout: 40_000
   }, async () => {
     await using host = await listeningHost(link)
     await using server = new Server(host, { idleTimeout: 1_000 })
@@ -153,7 +153,7 @@ overEveryLink(link => {
       count: 300,
       concurrency: 16,
       size: 64,
-      hold: true,
+      hold: true
     })
     expect(await outcome(go)).toEqual(allEchoed(300))
     // Go holds its ends until it is stopped: ours must go all the same.

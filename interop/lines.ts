@@ -63,7 +63,7 @@ const EVENTS: Record<Event, true> = {
   done: true,
   raw: true,
   vectors: true,
-  fatal: true,
+  fatal: true
 }
 
 function isLine(value: unknown): value is Line {

@@ -28,8 +28,8 @@ function linksOf({ path, info }: PeerBinary): Link[] {
       name: `${info.name} ${security === undefined ? transport : `${transport}+${security}`}`,
       binary: path,
       transport,
-      security,
-    })),
+      security
+    }))
   )
 }
 
@@ -45,7 +45,7 @@ export function addressOf(target: Host | WirePeer): string {
 export async function serve(link: Link, flags: Flags = {}): Promise<WirePeer> {
   const peer = new WirePeer(link.binary, 'serve', {
     ...linkFlags(link),
-    ...flags,
+    ...flags
   })
   await peer.first('ready')
   return peer
@@ -57,7 +57,7 @@ export function send(link: Link, target: Host | WirePeer, protocol: string, flag
     ...linkFlags(link),
     addr: addressOf(target),
     protocol,
-    ...flags,
+    ...flags
   })
 }
 
@@ -67,13 +67,13 @@ export function raw(link: Link, target: Host | WirePeer, protocol: string, flags
     ...linkFlags(link),
     addr: addressOf(target),
     protocol,
-    ...flags,
+    ...flags
   })
 }
 
 function linkFlags(link: Link): Flags {
   return {
     transport: link.transport,
-    ...(link.security === undefined ? {} : { security: link.security }),
+    ...(link.security === undefined ? {} : { security: link.security })
   }
 }

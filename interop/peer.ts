@@ -42,7 +42,7 @@ export class WirePeer implements AsyncDisposable {
   /** Waits until the lines of one event are enough; by default, until there is one. Rejects when the peer fails or ends before. */
   async until<E extends Event>(
     event: E,
-    enough: (lines: LineOf<E>[]) => boolean = lines => lines.length > 0,
+    enough: (lines: LineOf<E>[]) => boolean = lines => lines.length > 0
   ): Promise<LineOf<E>[]> {
     for (;;) {
       const lines = this.lines(event)
@@ -76,6 +76,12 @@ export class WirePeer implements AsyncDisposable {
     const code = await this.#closed
     clearTimeout(kill)
     return code
+  }
+
+  /** Kills the peer, as a crash would; waits for its end. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#closed
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

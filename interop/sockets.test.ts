@@ -7,6 +7,7 @@ import { allStreamsClosed } from './streams.ts'
 
 const ECHO = '/raw/echo/1.0.0'
 const DIGEST = '/raw/digest/1.0.0'
+const RESET = '/raw/reset/1.0.0'
 const SIZE = 5 * MIB + 1
 
 async function readAll(conn: Conn): Promise<Uint8Array> {
@@ -36,7 +37,7 @@ overEveryLink(link => {
     expect(await conn.read()).toBeNull()
     expect(await go.first('stream')).toMatchObject({
       protocol: ECHO,
-      reason: 'eof',
+      reason: 'eof'
     })
     await allStreamsClosed(host, ECHO)
   })
@@ -72,6 +73,31 @@ overEveryLink(link => {
     await allStreamsClosed(host, ECHO)
   })
 
+  test('a reset of Go is an error after the bytes before it, never an end', async () => {
+    await using go = await serve(link)
+    await using host = await diallingHost(link)
+    await using conn = await dial(host, go.address, RESET)
+    await conn.write(bytes('1'))
+    expect(text(await conn.readFull(4))).toBe('half')
+    await conn.write(bytes('2'))
+    await expect(conn.read()).rejects.toMatchObject({ code: 'ERR_STREAM_RESET' })
+    await allStreamsClosed(host, RESET)
+  })
+
+  test('a Go peer that dies is an error, never an end', async () => {
+    await using go = await serve(link)
+    await using host = await diallingHost(link)
+    await using conn = await dial(host, go.address, ECHO)
+    await conn.write(bytes('hello'))
+    expect(text(await conn.readFull(5))).toBe('hello')
+    await go.kill()
+    await expect(conn.read()).rejects.toHaveProperty(
+      'code',
+      expect.stringMatching(/^ERR_(CONNECTION_LOST|STREAM_RESET)$/)
+    )
+    await allStreamsClosed(host, ECHO)
+  })
+
   test('bytes of Go come back from us, and our FIN after its', async () => {
     await using host = await listeningHost(link)
     await using listener = await listen(host, ECHO)
@@ -103,7 +129,7 @@ overEveryLink(link => {
     await using listener = await listen(host, DIGEST)
     await using go = raw(link, host, DIGEST, {
       size: 64 * MIB,
-      'half-close': true,
+      'half-close': true
     })
     await using conn = await listener.accept()
     let total = 0
@@ -120,7 +146,7 @@ overEveryLink(link => {
     await conn.closeWrite()
     expect(await go.first('raw')).toMatchObject({
       text: 'got it',
-      sent: 64 * MIB,
+      sent: 64 * MIB
     })
     await allStreamsClosed(host, DIGEST)
   })

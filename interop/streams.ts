@@ -14,11 +14,11 @@ export function openStreams(host: Host, protocol: string): Stream[] {
 export async function allStreamsClosed(host: Host, protocol: string, within = 5_000): Promise<void> {
   await Promise.race([
     Promise.all(openStreams(host, protocol).map(closed)),
-    new Promise(resolve => setTimeout(resolve, within).unref()),
+    new Promise(resolve => setTimeout(resolve, within).unref())
   ])
   expect(
     openStreams(host, protocol).map(stream => `${stream.id} ${stream.direction} ${stream.status}`),
-    `streams of ${protocol} that are still open`,
+    `streams of ${protocol} that are still open`
   ).toEqual([])
 }
 

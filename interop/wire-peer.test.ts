@@ -11,7 +11,7 @@ overEveryLink(link => {
     await using client = send(link, server, '/echo/1.0.0', {
       mode,
       count: 5,
-      size: 300,
+      size: 300
     })
     expect(await client.first('done')).toMatchObject({ ok: 5, failed: 0 })
     expect(client.lines('answer').map(line => line.echo)).toEqual(Array(5).fill(true))
@@ -19,7 +19,7 @@ overEveryLink(link => {
     expect(connected.transport).toBe(link.transport === 'quic' ? 'quic-v1' : 'tcp')
     expect(connected.security).toContain(link.security ?? '')
     const reasons = (await server.until('stream', lines => lines.length === (mode === 'one' ? 5 : 1))).map(
-      line => line.reason,
+      line => line.reason
     )
     expect(new Set(reasons)).toEqual(new Set([mode === 'one' ? 'one' : 'eof']))
   })
@@ -28,22 +28,22 @@ overEveryLink(link => {
     await using server = await serve(link, {
       'idle-ms': 200,
       'max-requests': 2,
-      'max-read': 1_000,
+      'max-read': 1_000
     })
     await using idle = send(link, server, '/count/1.0.0', {
       body: 'x',
       hold: true,
-      mode: 'leak',
+      mode: 'leak'
     })
     expect(await idle.first('answer')).toMatchObject({ body: '1' })
     expect(await server.first('stream')).toMatchObject({
       requests: 1,
-      reason: 'idle',
+      reason: 'idle'
     })
 
     await using busy = send(link, server, '/count/1.0.0', {
       body: 'x',
-      count: 2,
+      count: 2
     })
     expect(await busy.first('done')).toMatchObject({ ok: 2 })
     await server.until('stream', lines => lines.some(line => line.reason === 'max-requests' && line.requests === 2))
@@ -61,13 +61,13 @@ overEveryLink(link => {
     await using server = await serve(link)
     await using echo = raw(link, server, '/raw/echo/1.0.0', {
       size: 2 * MIB,
-      'half-close': true,
+      'half-close': true
     })
     const echoed = await echo.first('raw')
     expect(echoed.receivedSha256).toBe(echoed.sentSha256)
     await using digest = raw(link, server, '/raw/digest/1.0.0', {
       size: 2 * MIB,
-      'half-close': true,
+      'half-close': true
     })
     const digested = await digest.first('raw')
     expect(digested.text).toBe(`${2 * MIB} ${digested.sentSha256}`)
@@ -89,7 +89,7 @@ describe.each(inject('peers'))('$info.name', ({ path }) => {
     ['a value that is not allowed', 'serve', { mode: 'few' }],
     ['a number out of range', 'send', { addr: '/ip4/127.0.0.1/tcp/1', protocol: '/echo/1.0.0', count: 0 }],
     ['a missing flag', 'send', { protocol: '/echo/1.0.0' }],
-    ['a bad address', 'send', { addr: 'nowhere', protocol: '/echo/1.0.0' }],
+    ['a bad address', 'send', { addr: 'nowhere', protocol: '/echo/1.0.0' }]
   ] as const)('%s is fatal', async (_, command, flags) => {
     await using peer = new WirePeer(path, command, flags)
     expect((await peer.first('fatal')).error).not.toBe('')

@@ -1,16 +1,16 @@
-export { Conn } from './conn/conn.ts'
+export { type CloseOptions, Conn } from './conn/conn.ts'
 export { dial } from './conn/dial.ts'
 export {
   type HandleOptions,
   Listener,
   type ListenOptions,
-  listen,
+  listen
 } from './conn/listen.ts'
 export type { CancelOptions } from './core/cancellation.ts'
 export {
   type ErrorCode,
   type ErrorDetails,
-  PointSubError,
+  PointSubError
 } from './core/errors.ts'
 export type { Host } from './core/host.ts'
 export type { PeerLike } from './core/peers.ts'
@@ -20,6 +20,6 @@ export {
   type ServerEvents,
   type ServerFailure,
   type ServerOptions,
-  type StopOptions,
+  type StopOptions
 } from './rpc/server.ts'
 export type { Handler, RequestContext } from './rpc/types.ts'

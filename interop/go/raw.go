@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -30,7 +31,15 @@ func serveRaw(self host.Host) {
 		}
 		finishRaw(stream, err)
 	})
+	self.SetStreamHandler("/raw/reset/1.0.0", func(stream network.Stream) {
+		io.ReadFull(stream, make([]byte, 1))
+		io.WriteString(stream, "half")
+		io.ReadFull(stream, make([]byte, 1))
+		finishRaw(stream, errResetOnPurpose)
+	})
 }
+
+var errResetOnPurpose = errors.New("reset on purpose")
 
 func finishRaw(stream network.Stream, err error) {
 	if err != nil {

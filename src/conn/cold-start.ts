@@ -19,7 +19,7 @@ const coldStarts = new WeakMap<Connection, ColdStart | undefined>()
 export async function afterColdStart<T>(
   connection: Connection,
   signal: AbortSignal,
-  open: () => Promise<T>,
+  open: () => Promise<T>
 ): Promise<T> {
   const cold = coldStarts.has(connection) ? coldStarts.get(connection) : { opening: 0, waiting: [] }
   coldStarts.set(connection, cold)

@@ -9,7 +9,11 @@ import { StreamReader } from './reader.ts'
 import { readableStream, writableStream } from './web-streams.ts'
 import { StreamWriter } from './writer.ts'
 
-/** How long `close()` leaves a peer that has not ended its side before the stream is reset, in ms. */
+export interface CloseOptions {
+  /** Milliseconds left to the peer to end its side too before the stream is reset. Default 10,000. */
+  linger?: number | undefined
+}
+
 const LINGER = 10_000
 
 /**
@@ -148,12 +152,12 @@ export class Conn implements AsyncDisposable {
 
   /**
    * Ends both directions, as Go's `Close`: what was written still goes out, what comes is thrown away. A peer that has
-   * not ended its side 10 s later is reset. A write deadline bounds the wait for a peer that does not read.
+   * not ended its side `linger` ms later is reset. A write deadline bounds the wait for a peer that does not read.
    *
    * @throws PointSubError when bytes written before could not be handed over
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#close(options.linger ?? LINGER)
     return this.#closing
   }
 
@@ -204,24 +208,24 @@ export class Conn implements AsyncDisposable {
     return this.close()
   }
 
-  async #close(): Promise<void> {
+  async #close(ms: number): Promise<void> {
     this.#reader.discard()
     await this.#writer.close()
     if (this.stream.status !== 'open') return
     const linger = setTimeout(
       () => this.reset(this.#error('ERR_TIMEOUT', 'the peer did not end the stream in time')),
-      LINGER,
+      ms
     )
     unref(linger)
     this.stream.addEventListener('close', () => clearTimeout(linger), {
-      once: true,
+      once: true
     })
   }
 
   #error(code: 'ERR_UNEXPECTED_EOF' | 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT', message: string): PointSubError {
     return new PointSubError(code, message, {
       peer: this.remotePeer.toString(),
-      protocol: this.protocol,
+      protocol: this.protocol
     })
   }
 }

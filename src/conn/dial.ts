@@ -32,7 +32,7 @@ export async function connect(host: Host, target: PeerTarget, cancellation: Canc
   if (target.id?.equals(host.peerId) === true) {
     throw new PointSubError('ERR_DIAL_SELF', `${peer} is this host itself; libp2p cannot dial it`, {
       peer,
-      sent: false,
+      sent: false
     })
   }
   try {
@@ -52,8 +52,8 @@ export async function openConn(connection: Connection, protocol: string, cancell
       connection.newStream(protocol, {
         signal,
         runOnLimitedConnection: true,
-        maxOutboundStreams: STREAMS_PER_PROTOCOL,
-      }),
+        maxOutboundStreams: STREAMS_PER_PROTOCOL
+      })
     )
     signal.throwIfAborted()
     return new Conn(stream, connection)
@@ -70,10 +70,10 @@ function openError(
   cancellation: Cancellation,
   fallback: 'ERR_DIAL_FAILED' | 'ERR_STREAM_RESET' | 'ERR_CONNECTION_LOST',
   what: string,
-  details: { peer: string; protocol?: string },
+  details: { peer: string; protocol?: string }
 ): PointSubError {
   return toPointSubError(cancellation.reason ?? cause, fallback, what, {
     ...details,
-    sent: false,
+    sent: false
   })
 }

@@ -23,14 +23,14 @@ export async function handleConns(
   host: Host,
   protocol: string,
   onConn: (conn: Conn) => void,
-  options: HandleOptions = {},
+  options: HandleOptions = {}
 ): Promise<() => Promise<void>> {
   try {
     await host.handle(protocol, (stream, connection) => onConn(new Conn(stream, connection)), {
       runOnLimitedConnection: true,
       maxInboundStreams: options.maxStreamsPerPeer ?? STREAMS_PER_PROTOCOL,
       // A handler's limit also holds for streams this host opens itself, whatever newStream() is told.
-      maxOutboundStreams: STREAMS_PER_PROTOCOL,
+      maxOutboundStreams: STREAMS_PER_PROTOCOL
     })
   } catch (cause) {
     if (nameOf(cause) !== 'DuplicateProtocolHandlerError') throw cause
@@ -69,7 +69,7 @@ export class Listener implements AsyncDisposable {
     const conn = await this.#next(cancellation)
     if (conn === undefined) {
       throw new PointSubError('ERR_LISTENER_CLOSED', `the listener of ${this.protocol} was closed`, {
-        protocol: this.protocol,
+        protocol: this.protocol
       })
     }
     return conn

@@ -1,8 +1,8 @@
-import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
+import type { Connection, Stream, StreamMessageEvent } from '@libp2p/interface'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import { Deadline } from './deadline.ts'
-import { closedStreamError } from './stream-errors.ts'
+import { type ClosedStream, closedStreamError, onStreamClose } from './stream-errors.ts'
 
 /** Bytes queued here at which the stream is paused, and at which it is resumed. */
 const HIGH_WATER = 64 * 1024
@@ -45,7 +45,7 @@ export class StreamReader {
     stream.addEventListener('message', this.#onMessage)
     stream.addEventListener('remoteCloseWrite', this.#onFin)
     stream.addEventListener('end', this.#onEnd)
-    stream.addEventListener('close', this.#onClose)
+    onStreamClose(stream, connection, closed => this.#onClose(closed))
   }
 
   /** Whether every byte has been read and no more will come. */
@@ -62,6 +62,7 @@ export class StreamReader {
   read(options?: CancelOptions): Promise<Uint8Array | null> {
     const ready = this.#take()
     if (ready !== undefined) return Promise.resolve(ready)
+    if (this.#discarding) return Promise.reject(this.#closedHere())
     if (this.#deadline.passed) return Promise.reject(this.#timeout())
     if (this.ended) {
       this.#finish()
@@ -88,7 +89,7 @@ export class StreamReader {
     this.#queue = []
     this.#queued = 0
     this.#deadline.clear()
-    this.#rejectWaiters(new PointSubError('ERR_STREAM_CLOSED', 'the stream was closed on this side while reading'))
+    this.#rejectWaiters(this.#closedHere())
     this.#resume()
   }
 
@@ -130,7 +131,8 @@ export class StreamReader {
     if (this.#queued >= HIGH_WATER && this.#stream.readStatus === 'readable') this.#stream.pause()
   }
 
-  #push(chunk: Uint8Array): void {
+  #push(part: Uint8Array): void {
+    const chunk = plain(part)
     const waiter = this.#waiters.shift()
     if (waiter !== undefined) {
       waiter.resolve(chunk)
@@ -150,11 +152,9 @@ export class StreamReader {
     if (this.ended) this.#finish()
   }
 
-  readonly #onClose = (event: StreamCloseEvent): void => {
+  #onClose({ local, error }: ClosedStream): void {
     // What the peer sent before its FIN stays readable when it resets later; a reset on this side throws it away.
-    if (this.#end === undefined || (event.local === true && event.error !== undefined)) {
-      this.#end = closedStreamError(this.#stream, this.#connection, event.error)
-    }
+    if (this.#end === undefined || (local && !this.ended)) this.#end = error
     this.#onEnd()
   }
 
@@ -163,7 +163,6 @@ export class StreamReader {
     this.#stream.removeEventListener('message', this.#onMessage)
     this.#stream.removeEventListener('remoteCloseWrite', this.#onFin)
     this.#stream.removeEventListener('end', this.#onEnd)
-    if (this.#stream.status !== 'open') this.#stream.removeEventListener('close', this.#onClose)
     const waiters = this.#waiters
     this.#waiters = []
     for (const waiter of waiters) {
@@ -189,9 +188,20 @@ export class StreamReader {
   }
 
   #timeout(): PointSubError {
-    return new PointSubError('ERR_TIMEOUT', 'the read deadline has passed', {
-      peer: this.#connection.remotePeer.toString(),
-      protocol: this.#stream.protocol,
-    })
+    return this.#error('ERR_TIMEOUT', 'the read deadline has passed')
   }
+
+  #closedHere(): PointSubError {
+    return this.#error('ERR_STREAM_CLOSED', 'the stream was closed on this side')
+  }
+
+  #error(code: 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT', message: string): PointSubError {
+    const peer = this.#connection.remotePeer.toString()
+    return new PointSubError(code, message, { peer, protocol: this.#stream.protocol })
+  }
+}
+
+/** Node's Buffer has methods that mean something else (`slice()` shares memory) and compares unequal to a Uint8Array. */
+function plain(chunk: Uint8Array): Uint8Array {
+  return chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 }

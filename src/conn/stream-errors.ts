@@ -1,4 +1,4 @@
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection, Stream, StreamCloseEvent } from '@libp2p/interface'
 import { type ErrorCode, messageOf, nameOf, PointSubError } from '../core/errors.ts'
 
 /** What libp2p's own errors mean here, by their `name`. */
@@ -14,7 +14,7 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   StreamResetError: 'ERR_STREAM_RESET',
   TimeoutError: 'ERR_TIMEOUT',
   TooManyOutboundProtocolStreamsError: 'ERR_TOO_MANY_STREAMS',
-  UnsupportedProtocolError: 'ERR_PROTOCOL_UNSUPPORTED',
+  UnsupportedProtocolError: 'ERR_PROTOCOL_UNSUPPORTED'
 }
 
 /** An error of libp2p as one of ours; one of ours is only told the peer and protocol. */
@@ -26,25 +26,40 @@ export function toPointSubError(
     peer?: string | undefined
     protocol?: string | undefined
     sent?: boolean | undefined
-  },
+  }
 ): PointSubError {
   if (cause instanceof PointSubError) return cause.with(details)
   return new PointSubError(CODES[nameOf(cause)] ?? fallback, `${what}: ${messageOf(cause)}`, { ...details, cause })
 }
 
-/** How a stream ended that is no longer open: the error that reads and writes on it get. */
+/** Calls `listener` once with how the stream ended, unless both sides ended it properly: then with undefined. */
+export function onStreamClose(stream: Stream, connection: Connection, listener: (event: ClosedStream) => void): void {
+  const onClose = (event: StreamCloseEvent): void => {
+    const settle = (): void =>
+      listener({ local: event.local === true, error: closedStreamError(stream, connection, event.error) })
+    // A connection that is aborted on this side aborts its streams first and only then says that it is closed.
+    const foreign = event.local === true && !(event.error instanceof PointSubError)
+    if (foreign && connection.status === 'open') queueMicrotask(settle)
+    else settle()
+  }
+  stream.addEventListener('close', onClose, { once: true })
+}
+
+export interface ClosedStream {
+  /** Whether this side reset the stream. */
+  local: boolean
+  error: PointSubError
+}
+
+/** The error of reads and writes on a stream that is no longer open, unless it was ended before. */
 export function closedStreamError(stream: Stream, connection: Connection, cause: unknown): PointSubError {
   if (cause instanceof PointSubError) return cause
-  const details = {
-    peer: connection.remotePeer.toString(),
-    protocol: stream.protocol,
-    cause,
-  }
+  const details = { peer: connection.remotePeer.toString(), protocol: stream.protocol, cause }
   // When a connection breaks libp2p closes its streams without any error, so only the missing FIN tells.
-  if (cause === undefined || connection.status !== 'open') {
+  if (stream.status === 'closed' || connection.status !== 'open') {
     return new PointSubError('ERR_CONNECTION_LOST', `the connection to ${details.peer} was lost`, details)
   }
-  return nameOf(cause) === 'StreamResetError'
+  return stream.status === 'reset'
     ? new PointSubError('ERR_STREAM_RESET', `${details.peer} reset the stream of ${stream.protocol}`, details)
     : new PointSubError('ERR_STREAM_RESET', `the stream was reset on this side: ${messageOf(cause)}`, details)
 }

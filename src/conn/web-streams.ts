@@ -17,9 +17,9 @@ export function readableStream(pipe: BytePipe): ReadableStream<Uint8Array> {
       },
       cancel(reason: unknown) {
         pipe.reset(asError(reason, 'the reader cancelled the stream'))
-      },
+      }
     },
-    { highWaterMark: 0 },
+    { highWaterMark: 0 }
   )
 }
 
@@ -27,7 +27,7 @@ export function writableStream(pipe: BytePipe): WritableStream<Uint8Array> {
   return new WritableStream<Uint8Array>({
     write: chunk => pipe.write(chunk),
     close: () => pipe.closeWrite(),
-    abort: (reason: unknown) => pipe.reset(asError(reason, 'the writer aborted the stream')),
+    abort: (reason: unknown) => pipe.reset(asError(reason, 'the writer aborted the stream'))
   })
 }
 

@@ -1,9 +1,9 @@
-import type { Connection, Stream, StreamCloseEvent } from '@libp2p/interface'
+import type { Connection, Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import { Deadline } from './deadline.ts'
-import { closedStreamError } from './stream-errors.ts'
+import { closedStreamError, onStreamClose } from './stream-errors.ts'
 
 /** Up to this many bytes are copied together into one buffer; more are handed over as they are. */
 const COPY_LIMIT = 64 * 1024
@@ -36,7 +36,7 @@ export class StreamWriter {
     this.#connection = connection
     if (stream.status !== 'open') this.#end = closedStreamError(stream, connection, undefined)
     stream.addEventListener('drain', this.#onDrain)
-    stream.addEventListener('close', this.#onClose)
+    onStreamClose(stream, connection, ({ error }) => this.#onClose(error))
   }
 
   /** Whether `write()` takes no more bytes. */
@@ -144,10 +144,9 @@ export class StreamWriter {
     this.#closing?.resolve()
   }
 
-  readonly #onClose = (event: StreamCloseEvent): void => {
+  #onClose(error: PointSubError): void {
     this.#stream.removeEventListener('drain', this.#onDrain)
-    this.#stream.removeEventListener('close', this.#onClose)
-    this.#fail(closedStreamError(this.#stream, this.#connection, event.error))
+    this.#fail(error)
   }
 
   #fail(error: PointSubError, unsent: Entry[] = []): void {
@@ -185,7 +184,7 @@ export class StreamWriter {
     return new PointSubError(code, message, {
       peer,
       protocol: this.#stream.protocol,
-      sent,
+      sent
     })
   }
 }

@@ -28,7 +28,7 @@ export class Cancellation implements Disposable {
     if (timeout !== undefined) {
       this.#timer = setTimeout(
         () => this.cancel(new PointSubError('ERR_TIMEOUT', `${what} took longer than ${timeout} ms`)),
-        timeout,
+        timeout
       )
     }
     signal?.addEventListener('abort', this.#onAbort)
@@ -82,6 +82,6 @@ function abortError(signal: AbortSignal, what: string): PointSubError {
   return cause instanceof DOMException && cause.name === 'TimeoutError'
     ? new PointSubError('ERR_TIMEOUT', `${what} was stopped by its AbortSignal.timeout()`, { cause })
     : new PointSubError('ERR_ABORTED', `${what} was aborted by its signal`, {
-        cause,
+        cause
       })
 }

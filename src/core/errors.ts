@@ -85,7 +85,7 @@ export class PointSubError extends Error {
       cause: this.cause ?? this,
       peer: this.peer ?? details.peer,
       protocol: this.protocol ?? details.protocol,
-      sent: this.sent ?? details.sent,
+      sent: this.sent ?? details.sent
     })
   }
 }

@@ -30,21 +30,21 @@ const ms = (value: number, doc: string): OptionRow => ({
   min: 1,
   max: LONGEST_TIMER,
   unit: 'ms',
-  doc,
+  doc
 })
 const bytes = (value: number, max: number, doc: string): OptionRow => ({
   default: value,
   min: 1,
   max,
   unit: 'bytes',
-  doc,
+  doc
 })
 const count = (value: number, doc: string, max = 1_000_000): OptionRow => ({
   default: value,
   min: 1,
   max,
   unit: 'count',
-  doc,
+  doc
 })
 
 type ClientOption =
@@ -84,20 +84,20 @@ export const OPTIONS: {
     maxStreamsPerPeer: count(
       64,
       'Streams open at once to one peer and protocol; more calls wait in order. Go peers reset above 75.',
-      1_000,
+      1_000
     ),
     maxRequestsPerStream: count(
       10_000,
-      'Requests sent on one stream before it is replaced; Go ends a stream after 10,000.',
+      'Requests sent on one stream before it is replaced; Go ends a stream after 10,000.'
     ),
-    idleTimeout: ms(25_000, 'An unused stream is closed after this time; Go ends it after 30 s.'),
+    idleTimeout: ms(25_000, 'An unused stream is closed after this time; Go ends it after 30 s.')
   },
   server: {
     maxBlockSize: bytes(32 * MIB, LARGEST_BLOCK, 'Largest request accepted and largest answer sent.'),
     readTimeout: ms(30_000, 'Longest wait between two bytes of one request.'),
     writeTimeout: ms(30_000, 'Longest time an answer may wait for a peer that does not read.'),
     idleTimeout: ms(60_000, 'A stream without a request is ended after this time.'),
-    maxStreamsPerPeer: count(10_000, 'Inbound streams of one protocol on one connection; more are reset by libp2p.'),
+    maxStreamsPerPeer: count(10_000, 'Inbound streams of one protocol on one connection; more are reset by libp2p.')
   },
   host: {
     maxConnections: count(1_000, 'Connections kept; above it unused ones are pruned and new inbound ones refused.'),
@@ -109,21 +109,21 @@ export const OPTIONS: {
     maxStreamsPerConnection: count(
       16_384,
       'Streams of all protocols on one connection, inbound and outbound each.',
-      65_536,
+      65_536
     ),
     maxEarlyStreams: count(
       1_024,
       'Streams a peer may open before this side finished setting the connection up.',
-      65_536,
+      65_536
     ),
     streamWindow: {
       default: MIB,
       min: 256 * 1024,
       max: 16 * MIB,
       unit: 'bytes',
-      doc: 'Largest receive window of one stream: what a paused stream can hold.',
-    },
-  },
+      doc: 'Largest receive window of one stream: what a paused stream can hold.'
+    }
+  }
 }
 
 for (const table of Object.values(OPTIONS)) {
@@ -142,7 +142,7 @@ export function resolveOptions<T extends OptionTable>(table: T, given: Given<T>,
     if (!Object.hasOwn(table, name)) {
       throw new PointSubError(
         'ERR_INVALID_CONFIG',
-        `${where}: there is no option "${name}"; the options are ${Object.keys(table).join(', ')}`,
+        `${where}: there is no option "${name}"; the options are ${Object.keys(table).join(', ')}`
       )
     }
   }
@@ -155,7 +155,7 @@ function resolveOne(what: string, row: OptionRow, value: number | undefined): nu
   if (!Number.isInteger(value) || value < row.min || value > row.max) {
     throw new PointSubError(
       'ERR_INVALID_CONFIG',
-      `${what} must be a whole number of ${row.unit === 'count' ? '' : `${row.unit} `}from ${row.min} to ${row.max}, not ${String(value)}`,
+      `${what} must be a whole number of ${row.unit === 'count' ? '' : `${row.unit} `}from ${row.min} to ${row.max}, not ${String(value)}`
     )
   }
   return value

@@ -28,7 +28,7 @@ export function parsePeer(peer: PeerLike): PeerTarget {
     throw new PointSubError(
       'ERR_INVALID_PEER',
       `"${peer.slice(0, 200)}" is neither a peer id nor a multiaddr (${messageOf(cause)})`,
-      { cause },
+      { cause }
     )
   }
 }
@@ -40,6 +40,6 @@ function fromMultiaddr(address: Multiaddr): PeerTarget {
   // "/p2p/<id>" alone is no address to dial but a peer id.
   return {
     id,
-    dial: id !== undefined && address.getComponents().length === 1 ? id : address,
+    dial: id !== undefined && address.getComponents().length === 1 ? id : address
   }
 }

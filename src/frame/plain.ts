@@ -28,7 +28,7 @@ function checkLength(length: number, maxBytes: number, received: boolean): void 
     received
       ? `the peer announced a message of ${length} bytes; maxBlockSize is ${maxBytes}`
       : `a message of ${length} bytes cannot be sent; maxBlockSize is ${maxBytes}`,
-    received ? {} : { sent: false },
+    received ? {} : { sent: false }
   )
 }
 

@@ -53,7 +53,7 @@ export async function createHost(options: HostOptions = {}): Promise<PointSubHos
     identify: splitIdentify(),
     identifyPush: splitIdentifyPush(),
     ping: ping(),
-    ...libp2p?.services,
+    ...libp2p?.services
   }
   const node = await createLibp2p({
     transports: [tcp(), ...(transports ?? [])],
@@ -64,13 +64,13 @@ export async function createHost(options: HostOptions = {}): Promise<PointSubHos
     addresses: {
       listen: listen ?? [],
       announce: announce ?? [],
-      ...libp2p?.addresses,
+      ...libp2p?.addresses
     },
     connectionManager: {
       ...connectionLimits(limits),
-      ...libp2p?.connectionManager,
+      ...libp2p?.connectionManager
     },
-    services,
+    services
   })
   return Object.assign(node, { [Symbol.asyncDispose]: async () => node.stop() })
 }
@@ -79,7 +79,7 @@ function encrypters(security: Security[]): NonNullable<Libp2pOptions['connection
   if (security.length === 0 || security.some(name => !Object.hasOwn(ENCRYPTERS, name))) {
     throw new PointSubError(
       'ERR_INVALID_CONFIG',
-      `createHost: security must list 'tls', 'noise' or both, not ${JSON.stringify(security)}`,
+      `createHost: security must list 'tls', 'noise' or both, not ${JSON.stringify(security)}`
     )
   }
   return security.map(name => ENCRYPTERS[name]())
@@ -92,8 +92,8 @@ function muxer(limits: Resolved<typeof OPTIONS.host>): ReturnType<typeof yamux> 
     maxEarlyStreams: limits.maxEarlyStreams,
     streamOptions: {
       maxStreamWindowSize: limits.streamWindow,
-      maxReadBufferLength: limits.streamWindow + READ_AHEAD,
-    },
+      maxReadBufferLength: limits.streamWindow + READ_AHEAD
+    }
   })
 }
 
@@ -106,6 +106,6 @@ function connectionLimits(limits: Resolved<typeof OPTIONS.host>): NonNullable<Li
     inboundConnectionThreshold,
     maxDialQueueLength,
     maxParallelDials,
-    dialTimeout,
+    dialTimeout
   }
 }

@@ -29,7 +29,7 @@ async function read(path: string): Promise<PrivateKey | undefined> {
     throw new PointSubError(
       'ERR_INVALID_CONFIG',
       `identity file ${path} holds no libp2p private key (${messageOf(cause)}); move it away to have a new one made`,
-      { cause },
+      { cause }
     )
   }
 }
@@ -40,7 +40,7 @@ async function checkMode(path: string): Promise<void> {
   if ((mode & 0o077) === 0) return
   throw new PointSubError(
     'ERR_INVALID_CONFIG',
-    `identity file ${path} can be read by others (mode ${(mode & 0o777).toString(8)}); run: chmod 600 ${path}`,
+    `identity file ${path} can be read by others (mode ${(mode & 0o777).toString(8)}); run: chmod 600 ${path}`
   )
 }
 

@@ -2,6 +2,6 @@ export {
   createHost,
   type HostOptions,
   type PointSubHost,
-  type Security,
+  type Security
 } from './create-host.ts'
 export { loadIdentity } from './identity.ts'

@@ -23,9 +23,9 @@ export function splitIdentify(init: IdentifyInit = {}): IdentifyFactory {
           registrar,
           'handle',
           () => (id: string, handler: StreamHandler, options?: StreamHandlerOptions) =>
-            registrar.handle(id, (stream, connection) => handler(splitting(stream), connection), options),
-        ),
-      ),
+            registrar.handle(id, (stream, connection) => handler(splitting(stream), connection), options)
+        )
+      )
     )
 }
 
@@ -46,11 +46,11 @@ export function splitIdentifyPush(init: IdentifyPushInit = {}): PushFactory {
                   'newStream',
                   () =>
                     async (...open: Parameters<Connection['newStream']>) =>
-                      splitting(await connection.newStream(...open)),
-                ),
-              ),
-        ),
-      ),
+                      splitting(await connection.newStream(...open))
+                )
+              )
+        )
+      )
     )
 }
 
@@ -62,7 +62,7 @@ function override<T extends object, K extends keyof T>(target: T, key: K, replac
       if (name === key) return replacement
       const value: unknown = Reflect.get(target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
-    },
+    }
   })
 }
 
@@ -95,7 +95,7 @@ export function splitMessage(message: Uint8Array, maxBytes: number = MAX_MESSAGE
   parts.push(varint(to - from), message.subarray(from, to))
   return concat(
     parts,
-    parts.reduce((sum, part) => sum + part.byteLength, 0),
+    parts.reduce((sum, part) => sum + part.byteLength, 0)
   )
 }
 

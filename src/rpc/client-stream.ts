@@ -98,7 +98,7 @@ export class ClientStream {
       this.#end(this.#error('ERR_UNEXPECTED_EOF', 'the stream ended in the middle of an answer'))
     } else if (this.#answer !== undefined) {
       this.#end(
-        this.#error('ERR_NO_RESPONSE', 'the peer ended the stream without an answer; its handler may have failed'),
+        this.#error('ERR_NO_RESPONSE', 'the peer ended the stream without an answer; its handler may have failed')
       )
     } else {
       this.#markEnded()
@@ -129,7 +129,7 @@ export class ClientStream {
   #error(code: 'ERR_INVALID_FRAME' | 'ERR_NO_RESPONSE' | 'ERR_STREAM_RESET' | 'ERR_UNEXPECTED_EOF', message: string) {
     return new PointSubError(code, message, {
       peer: this.#peer,
-      protocol: this.#conn.protocol,
+      protocol: this.#conn.protocol
     })
   }
 }

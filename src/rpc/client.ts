@@ -57,7 +57,7 @@ export class Client implements AsyncDisposable {
         ? error.with({
             peer: target?.id?.toString() ?? String(peer),
             protocol,
-            sent: false,
+            sent: false
           })
         : error
     }
@@ -103,7 +103,7 @@ export class Client implements AsyncDisposable {
         if (this.#pools.get(key) !== pool) return
         this.#pools.delete(key)
         this.#sweeper.delete(pool)
-      },
+      }
     })
     this.#pools.set(key, pool)
     this.#sweeper.add(pool)

@@ -123,7 +123,7 @@ export class ServerStream implements Sweepable {
       protocol: this.#conn.protocol,
       get signal() {
         return signal()
-      },
+      }
     }
     try {
       const answer = await this.#handler(request, context)
@@ -160,7 +160,7 @@ export class ServerStream implements Sweepable {
   #asPointSubError(cause: unknown): PointSubError {
     const details = {
       peer: this.#conn.remotePeer.toString(),
-      protocol: this.#conn.protocol,
+      protocol: this.#conn.protocol
     }
     if (cause instanceof PointSubError) return cause.with(details)
     return new PointSubError('ERR_HANDLER_FAILED', `the handler failed: ${messageOf(cause)}`, { ...details, cause })
@@ -169,7 +169,7 @@ export class ServerStream implements Sweepable {
   #error(code: 'ERR_TIMEOUT', message: string): PointSubError {
     return new PointSubError(code, message, {
       peer: this.#conn.remotePeer.toString(),
-      protocol: this.#conn.protocol,
+      protocol: this.#conn.protocol
     })
   }
 }

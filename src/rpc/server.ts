@@ -121,7 +121,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       const detail: ServerFailure = {
         error,
         peer: conn.remotePeer,
-        protocol: conn.protocol,
+        protocol: conn.protocol
       }
       this.safeDispatchEvent('failure', { detail })
     } finally {

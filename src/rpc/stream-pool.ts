@@ -76,7 +76,7 @@ export class StreamPool implements Sweepable {
         setTimeout(() => {
           this.#probation.delete(stream)
           this.#offer(stream)
-        }, PROBATION),
+        }, PROBATION)
       )
     } else {
       this.#offer(stream)
