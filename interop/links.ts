@@ -12,6 +12,10 @@ export interface Link {
   transport: Transport
   /** QUIC brings its own. */
   security: Security | undefined
+  /** Whether a reset can be told from a FIN on our side: @chainsafe/libp2p-quic 2.1 makes a FIN of both. */
+  tellsResets: boolean
+  /** Whether our side can hold a sender back: @chainsafe/libp2p-quic 2.1 reads on whatever `pause()` says. */
+  holdsBack: boolean
 }
 
 /** Declares the same cases for every peer, transport and handshake. */
@@ -28,7 +32,9 @@ function linksOf({ path, info }: PeerBinary): Link[] {
       name: `${info.name} ${security === undefined ? transport : `${transport}+${security}`}`,
       binary: path,
       transport,
-      security
+      security,
+      tellsResets: transport !== 'quic',
+      holdsBack: transport !== 'quic'
     }))
   )
 }

@@ -11,6 +11,7 @@ overEveryLink(link => {
     await using client = send(link, server, '/echo/1.0.0', {
       mode,
       count: 5,
+      hold: true,
       size: 300
     })
     expect(await client.first('done')).toMatchObject({ ok: 5, failed: 0 })

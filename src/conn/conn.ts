@@ -217,15 +217,10 @@ export class Conn implements AsyncDisposable {
       ms
     )
     unref(linger)
-    this.stream.addEventListener('close', () => clearTimeout(linger), {
-      once: true
-    })
+    this.stream.addEventListener('close', () => clearTimeout(linger), { once: true })
   }
 
   #error(code: 'ERR_UNEXPECTED_EOF' | 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT', message: string): PointSubError {
-    return new PointSubError(code, message, {
-      peer: this.remotePeer.toString(),
-      protocol: this.protocol
-    })
+    return new PointSubError(code, message, { peer: this.remotePeer.toString(), protocol: this.protocol })
   }
 }

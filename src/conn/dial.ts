@@ -10,6 +10,9 @@ import { toPointSubError } from './stream-errors.ts'
 /** libp2p's own bound is 64 outbound streams a protocol; whoever dials sets bounds of his own. */
 export const STREAMS_PER_PROTOCOL = 65_536
 
+/** How long a connection on which a stream could not be opened is watched for its end, in ms. */
+const DYING = 100
+
 /** Bound on one `dial()` when the caller gives none, in ms. */
 const DIAL_TIMEOUT = 30_000
 
@@ -21,14 +24,30 @@ const DIAL_TIMEOUT = 30_000
  */
 export async function dial(host: Host, peer: PeerLike, protocol: string, options: CancelOptions = {}): Promise<Conn> {
   const target = parsePeer(peer)
-  using cancellation = new Cancellation({ timeout: DIAL_TIMEOUT, ...options }, `dialling ${String(peer)}`)
+  using cancellation = new Cancellation({ timeout: DIAL_TIMEOUT, ...options }, `dialling ${target.name}`)
+  return openConn(host, target, protocol, cancellation)
+}
+
+/** Opens a stream to `target`, over a new connection if there is none. */
+export async function openConn(
+  host: Host,
+  target: PeerTarget,
+  protocol: string,
+  cancellation: Cancellation
+): Promise<Conn> {
   const connection = await connect(host, target, cancellation)
-  return openConn(connection, protocol, cancellation)
+  try {
+    return await openConnOn(connection, protocol, cancellation)
+  } catch (error) {
+    // A connection whose peer has just gone still counts as open for a moment. Nothing has been sent, so try anew.
+    if (!isLoss(error) || cancellation.reason !== undefined || !(await closesSoon(connection))) throw error
+    return openConnOn(await connect(host, target, cancellation), protocol, cancellation)
+  }
 }
 
 /** The connection to a peer: the open one if there is one, a new one otherwise. */
 export async function connect(host: Host, target: PeerTarget, cancellation: Cancellation): Promise<Connection> {
-  const peer = target.dial.toString()
+  const peer = target.id?.toString() ?? target.name
   if (target.id?.equals(host.peerId) === true) {
     throw new PointSubError('ERR_DIAL_SELF', `${peer} is this host itself; libp2p cannot dial it`, {
       peer,
@@ -38,22 +57,18 @@ export async function connect(host: Host, target: PeerTarget, cancellation: Canc
   try {
     return await host.dial(target.dial, { signal: cancellation.signal })
   } catch (cause) {
-    throw openError(cause, cancellation, 'ERR_DIAL_FAILED', `cannot reach ${peer}`, { peer })
+    throw openError(cause, cancellation, 'ERR_DIAL_FAILED', `cannot reach ${target.name}`, { peer })
   }
 }
 
 /** Opens a stream of `protocol` on `connection`, relayed connections included. */
-export async function openConn(connection: Connection, protocol: string, cancellation: Cancellation): Promise<Conn> {
+async function openConnOn(connection: Connection, protocol: string, cancellation: Cancellation): Promise<Conn> {
   const { signal } = cancellation
   const peer = connection.remotePeer.toString()
   let stream: Stream | undefined
   try {
     stream = await afterColdStart(connection, signal, () =>
-      connection.newStream(protocol, {
-        signal,
-        runOnLimitedConnection: true,
-        maxOutboundStreams: STREAMS_PER_PROTOCOL
-      })
+      connection.newStream(protocol, { signal, runOnLimitedConnection: true, maxOutboundStreams: STREAMS_PER_PROTOCOL })
     )
     signal.throwIfAborted()
     return new Conn(stream, connection)
@@ -64,6 +79,24 @@ export async function openConn(connection: Connection, protocol: string, cancell
   }
 }
 
+function isLoss(error: unknown): boolean {
+  return error instanceof PointSubError && (error.code === 'ERR_STREAM_RESET' || error.code === 'ERR_CONNECTION_LOST')
+}
+
+/** Whether the connection is closed by now or within a moment. */
+function closesSoon(connection: Connection): Promise<boolean> {
+  if (connection.status !== 'open') return Promise.resolve(true)
+  return new Promise(resolve => {
+    const settle = (): void => {
+      clearTimeout(timer)
+      connection.removeEventListener('close', settle)
+      resolve(connection.status !== 'open')
+    }
+    const timer = setTimeout(settle, DYING)
+    connection.addEventListener('close', settle)
+  })
+}
+
 /** Nothing of a request has been sent while a stream is being opened. */
 function openError(
   cause: unknown,
@@ -72,8 +105,5 @@ function openError(
   what: string,
   details: { peer: string; protocol?: string }
 ): PointSubError {
-  return toPointSubError(cancellation.reason ?? cause, fallback, what, {
-    ...details,
-    sent: false
-  })
+  return toPointSubError(cancellation.reason ?? cause, fallback, what, { ...details, sent: false })
 }

@@ -22,11 +22,7 @@ export function toPointSubError(
   cause: unknown,
   fallback: ErrorCode,
   what: string,
-  details: {
-    peer?: string | undefined
-    protocol?: string | undefined
-    sent?: boolean | undefined
-  }
+  details: { peer?: string | undefined; protocol?: string | undefined; sent?: boolean | undefined }
 ): PointSubError {
   if (cause instanceof PointSubError) return cause.with(details)
   return new PointSubError(CODES[nameOf(cause)] ?? fallback, `${what}: ${messageOf(cause)}`, { ...details, cause })

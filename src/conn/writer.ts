@@ -181,11 +181,7 @@ export class StreamWriter {
 
   #error(code: 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT', message: string, sent: boolean): PointSubError {
     const peer = this.#connection.remotePeer.toString()
-    return new PointSubError(code, message, {
-      peer,
-      protocol: this.#stream.protocol,
-      sent
-    })
+    return new PointSubError(code, message, { peer, protocol: this.#stream.protocol, sent })
   }
 }
 

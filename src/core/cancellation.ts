@@ -81,7 +81,5 @@ function abortError(signal: AbortSignal, what: string): PointSubError {
   const cause: unknown = signal.reason
   return cause instanceof DOMException && cause.name === 'TimeoutError'
     ? new PointSubError('ERR_TIMEOUT', `${what} was stopped by its AbortSignal.timeout()`, { cause })
-    : new PointSubError('ERR_ABORTED', `${what} was aborted by its signal`, {
-        cause
-      })
+    : new PointSubError('ERR_ABORTED', `${what} was aborted by its signal`, { cause })
 }

@@ -92,6 +92,8 @@ export class PointSubError extends Error {
 
 /** The text of anything that was thrown. */
 export function messageOf(error: unknown): string {
+  // libp2p also rejects with the event that a stream closed.
+  if (error instanceof Event) return `${error.type} event`
   return error instanceof Error ? error.message : String(error)
 }
 

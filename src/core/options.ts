@@ -25,13 +25,7 @@ const MIB = 1024 * 1024
 /** setTimeout's own bound: a longer delay would fire at once. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
-const ms = (value: number, doc: string): OptionRow => ({
-  default: value,
-  min: 1,
-  max: LONGEST_TIMER,
-  unit: 'ms',
-  doc
-})
+const ms = (value: number, doc: string): OptionRow => ({ default: value, min: 1, max: LONGEST_TIMER, unit: 'ms', doc })
 const bytes = (value: number, max: number, doc: string): OptionRow => ({
   default: value,
   min: 1,
@@ -155,7 +149,7 @@ function resolveOne(what: string, row: OptionRow, value: number | undefined): nu
   if (!Number.isInteger(value) || value < row.min || value > row.max) {
     throw new PointSubError(
       'ERR_INVALID_CONFIG',
-      `${what} must be a whole number of ${row.unit === 'count' ? '' : `${row.unit} `}from ${row.min} to ${row.max}, not ${String(value)}`
+      `${what} must be a whole number${row.unit === 'count' ? '' : ` of ${row.unit}`} from ${row.min} to ${row.max}, not ${String(value)}`
     )
   }
   return value

@@ -3,28 +3,33 @@ import { peerIdFromString } from '@libp2p/peer-id'
 import { isMultiaddr, type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { messageOf, PointSubError } from './errors.ts'
 
-/** Whatever names a peer: a PeerId, its text, a multiaddr or its text. */
-export type PeerLike = PeerId | Multiaddr | string
+/** Whatever names a peer: a PeerId, its text, a multiaddr, its text, or several multiaddrs of one peer. */
+export type PeerLike = PeerId | Multiaddr | readonly Multiaddr[] | string
 
 /** A peer as libp2p's `dial()` takes it. */
 export interface PeerTarget {
   /** Unknown only when a multiaddr without `/p2p/…` was given: then the handshake tells. */
   readonly id: PeerId | undefined
-  readonly dial: PeerId | Multiaddr
+  readonly dial: PeerId | Multiaddr[]
+  /** For error messages. */
+  readonly name: string
 }
 
 /** @throws PointSubError `ERR_INVALID_PEER` */
 export function parsePeer(peer: PeerLike): PeerTarget {
-  if (isPeerId(peer)) return { id: peer, dial: peer }
-  if (isMultiaddr(peer)) return fromMultiaddr(peer)
+  if (isPeerId(peer)) return fromPeerId(peer)
+  if (isMultiaddr(peer)) return fromMultiaddrs([peer])
+  if (Array.isArray(peer) && peer.length > 0 && peer.every(isMultiaddr)) return fromMultiaddrs(peer)
   if (typeof peer !== 'string' || peer === '') {
-    throw new PointSubError('ERR_INVALID_PEER', 'a peer is a PeerId, a Multiaddr, or the text of either')
+    throw new PointSubError(
+      'ERR_INVALID_PEER',
+      'a peer is a PeerId, a Multiaddr, the text of either, or a list of Multiaddrs that is not empty'
+    )
   }
   try {
-    if (peer.startsWith('/')) return fromMultiaddr(multiaddr(peer))
-    const id = peerIdFromString(peer)
-    return { id, dial: id }
+    return peer.startsWith('/') ? fromMultiaddrs([multiaddr(peer)]) : fromPeerId(peerIdFromString(peer))
   } catch (cause) {
+    if (cause instanceof PointSubError) throw cause
     throw new PointSubError(
       'ERR_INVALID_PEER',
       `"${peer.slice(0, 200)}" is neither a peer id nor a multiaddr (${messageOf(cause)})`,
@@ -33,13 +38,25 @@ export function parsePeer(peer: PeerLike): PeerTarget {
   }
 }
 
-function fromMultiaddr(address: Multiaddr): PeerTarget {
-  // The last one: a relayed address names the relay first.
-  const text = address.getComponents().findLast(component => component.name === 'p2p')?.value
-  const id = text === undefined ? undefined : peerIdFromString(text)
-  // "/p2p/<id>" alone is no address to dial but a peer id.
-  return {
-    id,
-    dial: id !== undefined && address.getComponents().length === 1 ? id : address
+function fromPeerId(id: PeerId): PeerTarget {
+  return { id, dial: id, name: id.toString() }
+}
+
+function fromMultiaddrs(addresses: readonly Multiaddr[]): PeerTarget {
+  const ids = new Set(addresses.map(idOf))
+  if (ids.size > 1) {
+    throw new PointSubError('ERR_INVALID_PEER', `these addresses are of different peers: ${addresses.join(', ')}`)
   }
+  const [text] = ids
+  const name = addresses.join(', ')
+  if (text === undefined) return { id: undefined, dial: [...addresses], name }
+  const id = peerIdFromString(text)
+  // "/p2p/<id>" alone is no address to dial but a peer id.
+  const dialable = addresses.filter(address => address.getComponents().length > 1)
+  return dialable.length === 0 ? fromPeerId(id) : { id, dial: dialable, name }
+}
+
+/** The last peer id in the address: a relayed one names the relay first. */
+function idOf(address: Multiaddr): string | undefined {
+  return address.getComponents().findLast(component => component.name === 'p2p')?.value
 }

@@ -61,15 +61,8 @@ export async function createHost(options: HostOptions = {}): Promise<PointSubHos
     streamMuxers: [muxer(limits)],
     ...libp2p,
     ...(key === undefined ? {} : { privateKey: key }),
-    addresses: {
-      listen: listen ?? [],
-      announce: announce ?? [],
-      ...libp2p?.addresses
-    },
-    connectionManager: {
-      ...connectionLimits(limits),
-      ...libp2p?.connectionManager
-    },
+    addresses: { listen: listen ?? [], announce: announce ?? [], ...libp2p?.addresses },
+    connectionManager: { ...connectionLimits(limits), ...libp2p?.connectionManager },
     services
   })
   return Object.assign(node, { [Symbol.asyncDispose]: async () => node.stop() })
@@ -90,10 +83,7 @@ function muxer(limits: Resolved<typeof OPTIONS.host>): ReturnType<typeof yamux> 
     maxInboundStreams: limits.maxStreamsPerConnection,
     maxOutboundStreams: limits.maxStreamsPerConnection,
     maxEarlyStreams: limits.maxEarlyStreams,
-    streamOptions: {
-      maxStreamWindowSize: limits.streamWindow,
-      maxReadBufferLength: limits.streamWindow + READ_AHEAD
-    }
+    streamOptions: { maxStreamWindowSize: limits.streamWindow, maxReadBufferLength: limits.streamWindow + READ_AHEAD }
   })
 }
 

@@ -127,9 +127,6 @@ export class ClientStream {
   }
 
   #error(code: 'ERR_INVALID_FRAME' | 'ERR_NO_RESPONSE' | 'ERR_STREAM_RESET' | 'ERR_UNEXPECTED_EOF', message: string) {
-    return new PointSubError(code, message, {
-      peer: this.#peer,
-      protocol: this.#conn.protocol
-    })
+    return new PointSubError(code, message, { peer: this.#peer, protocol: this.#conn.protocol })
   }
 }

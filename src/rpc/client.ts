@@ -31,7 +31,7 @@ export class Client implements AsyncDisposable {
   /**
    * Sends one request and resolves to its answer. Streams are reused, concurrent calls are safe.
    *
-   * @param peer a PeerId, its text, a multiaddr or its text
+   * @param peer a PeerId, its text, a multiaddr, its text, or several multiaddrs of one peer
    * @param options `signal` aborts the call, `timeout` (ms) bounds it instead of the client's `timeout`
    * @throws PointSubError with `sent` (`false`: the peer has certainly not seen the request) and `code`
    * `ERR_INVALID_PEER`, `ERR_INVALID_ARGUMENT`, `ERR_DIAL_SELF`, `ERR_PEER_NOT_FOUND`, `ERR_DIAL_FAILED`,
@@ -54,11 +54,7 @@ export class Client implements AsyncDisposable {
       }
     } catch (error) {
       throw error instanceof PointSubError
-        ? error.with({
-            peer: target?.id?.toString() ?? String(peer),
-            protocol,
-            sent: false
-          })
+        ? error.with({ peer: target?.id?.toString() ?? target?.name ?? String(peer), protocol, sent: false })
         : error
     }
   }
@@ -91,14 +87,14 @@ export class Client implements AsyncDisposable {
     const id = target.id ?? (await connect(this.#host, target, cancellation)).remotePeer
     if (this.#closing.reason !== undefined) throw this.#closing.reason
     const key = `${id.toString()} ${protocol}`
-    return this.#pools.get(key) ?? this.#createPool(key, { id, dial: target.dial }, protocol)
+    return this.#pools.get(key) ?? this.#createPool(key, { ...target, id }, protocol)
   }
 
   #createPool(key: string, target: PeerTarget & { id: PeerId }, protocol: string): StreamPool {
     const pool: StreamPool = new StreamPool({
       options: this.#options,
       habits: this.#habits,
-      open: async cancellation => openConn(await connect(this.#host, target, cancellation), protocol, cancellation),
+      open: cancellation => openConn(this.#host, target, protocol, cancellation),
       onEmpty: () => {
         if (this.#pools.get(key) !== pool) return
         this.#pools.delete(key)

@@ -158,19 +158,13 @@ export class ServerStream implements Sweepable {
   }
 
   #asPointSubError(cause: unknown): PointSubError {
-    const details = {
-      peer: this.#conn.remotePeer.toString(),
-      protocol: this.#conn.protocol
-    }
+    const details = { peer: this.#conn.remotePeer.toString(), protocol: this.#conn.protocol }
     if (cause instanceof PointSubError) return cause.with(details)
     return new PointSubError('ERR_HANDLER_FAILED', `the handler failed: ${messageOf(cause)}`, { ...details, cause })
   }
 
   #error(code: 'ERR_TIMEOUT', message: string): PointSubError {
-    return new PointSubError(code, message, {
-      peer: this.#conn.remotePeer.toString(),
-      protocol: this.#conn.protocol
-    })
+    return new PointSubError(code, message, { peer: this.#conn.remotePeer.toString(), protocol: this.#conn.protocol })
   }
 }
 

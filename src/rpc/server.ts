@@ -118,11 +118,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       await stream.serve()
     } catch (error) {
       if (!(error instanceof PointSubError)) throw error
-      const detail: ServerFailure = {
-        error,
-        peer: conn.remotePeer,
-        protocol: conn.protocol
-      }
+      const detail: ServerFailure = { error, peer: conn.remotePeer, protocol: conn.protocol }
       this.safeDispatchEvent('failure', { detail })
     } finally {
       this.#sweeper.delete(stream)

@@ -190,10 +190,7 @@ describe('limits of libp2p', () => {
 
   it('streams open over relayed connections, both sides', async () => {
     const relay = keep(
-      await createHost({
-        listen: ['/ip4/127.0.0.1/tcp/0'],
-        libp2p: { services: { relay: circuitRelayServer() } }
-      })
+      await createHost({ listen: ['/ip4/127.0.0.1/tcp/0'], libp2p: { services: { relay: circuitRelayServer() } } })
     )
     const hidden = keep(
       await createHost({ listen: [`${addressOf(relay)}/p2p-circuit`], transports: [circuitRelayTransport()] })

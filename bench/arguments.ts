@@ -1,0 +1,98 @@
+import { parseArgs } from 'node:util'
+import { isSecurity, isStack, type StackOptions } from './stack.ts'
+
+/** What the command line asks for. */
+export interface BenchOptions {
+  readonly stack: StackOptions
+  /** Time per row and round, or of the slow reader; undefined: each group's own default. */
+  readonly seconds: number | undefined
+  readonly rounds: number
+  readonly filter: string
+  readonly all: boolean
+  readonly json: boolean
+  readonly assert: boolean
+}
+
+/** A mistake on the command line: one line on stderr, exit code 2. */
+export class UsageError extends Error {}
+
+export const HELP = `Usage: npm run bench -- [options]
+
+Request/response over loopback, each side its own process, the rows' rounds interleaved:
+  tls-pipelined    node:tls, length-prefixed frames, pipelined on one socket: the yardstick
+  raw-one-stream   js-libp2p, one stream, requests pipelined, a send() each
+  raw-pool-64      js-libp2p, a pool of 64 streams, one request in flight on each
+  raw-new-stream   js-libp2p, a new stream for every request
+  client-send      pointsub: Client.send() to Server.start()
+and, as a group of its own that takes longer:
+  slow-reader      512 MiB through a Conn to a reader of 1 MiB/s: what memory grows
+
+Options:
+  --filter TEXT           only rows whose "bench/row/bytes/concurrency" contains TEXT, such as
+                          "client-send", "/64/64" or "slow-reader"; tls-pipelined always runs along
+  --all                   the slow-reader group too
+  --seconds N             time per row and round (default 0.8), or of the slow reader (default 30)
+  --rounds N              rounds that count, after one that does not (default 7)
+  --stack stock|host      createLibp2p() with tcp, noise and yamux, or pointsub's createHost() (default stock)
+  --security noise|tls    the libp2p rows' handshake (default noise; with --stack host what createHost() prefers)
+  --json                  nothing but one JSON array on stdout
+  --assert                exit code 1 when a bound is missed, or none was measured
+  --help                  this text
+`
+
+/**
+ * @returns undefined when only the help was asked for
+ * @throws UsageError
+ */
+export function parseArguments(args: string[]): BenchOptions | undefined {
+  const values = readFlags(args)
+  if (values.help) return undefined
+  const { stack, security, filter, all, json, assert } = values
+  if (!isStack(stack)) throw new UsageError(`--stack must be stock or host, not "${stack}"`)
+  if (security !== undefined && !isSecurity(security)) {
+    throw new UsageError(`--security must be noise or tls, not "${security}"`)
+  }
+  return {
+    stack: { stack, security },
+    seconds: values.seconds === undefined ? undefined : numberFlag('--seconds', values.seconds, 0.05, 600),
+    rounds: wholeNumberFlag('--rounds', values.rounds, 1, 1000),
+    filter,
+    all,
+    json,
+    assert
+  }
+}
+
+function readFlags(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        filter: { type: 'string', default: '' },
+        all: { type: 'boolean', default: false },
+        seconds: { type: 'string' },
+        rounds: { type: 'string', default: '7' },
+        stack: { type: 'string', default: 'stock' },
+        security: { type: 'string' },
+        json: { type: 'boolean', default: false },
+        assert: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false }
+      }
+    }).values
+  } catch (error) {
+    const [firstLine = ''] = String(error instanceof Error ? error.message : error).split('\n')
+    throw new UsageError(`${firstLine} (--help lists the options)`, { cause: error })
+  }
+}
+
+function numberFlag(name: string, text: string, min: number, max: number): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (value >= min && value <= max) return value
+  throw new UsageError(`${name} must be a number from ${min} to ${max}, not "${text}"`)
+}
+
+function wholeNumberFlag(name: string, text: string, min: number, max: number): number {
+  const value = numberFlag(name, text, min, max)
+  if (Number.isInteger(value)) return value
+  throw new UsageError(`${name} must be a whole number, not "${text}"`)
+}

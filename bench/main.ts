@@ -1,0 +1,55 @@
+import os from 'node:os'
+import { type BenchOptions, HELP, parseArguments, UsageError } from './arguments.ts'
+import type { GroupResult, Output } from './group.ts'
+import { runRpcGroup } from './rpc/group.ts'
+import { selectScenarios } from './rpc/scenarios.ts'
+import { runSlowReaderGroup, SLOW_READER_TEXT } from './slow-reader/group.ts'
+
+try {
+  const options = parseArguments(process.argv.slice(2))
+  if (options === undefined) process.stdout.write(HELP)
+  else await run(options)
+} catch (error) {
+  const usage = error instanceof UsageError
+  process.stderr.write(`bench: ${usage ? error.message : String(error)}\n`)
+  process.exitCode = usage ? 2 : 1
+}
+
+async function run(options: BenchOptions): Promise<void> {
+  const { filter, all, json, assert } = options
+  const scenarios = selectScenarios(filter)
+  const slowReader = (all || filter.includes('slow-reader')) && SLOW_READER_TEXT.includes(filter)
+  if (scenarios.length === 0 && !slowReader) throw new UsageError(`no row contains "${filter}"`)
+
+  const output: Output = { print: json ? () => {} : print, progress }
+  output.print(`${machine()}; ratios hold on other machines, absolute numbers do not\n`)
+  const groups: GroupResult[] = []
+  if (scenarios.length > 0) groups.push(await runRpcGroup(scenarios, options, output))
+  if (slowReader) groups.push(await runSlowReaderGroup(options, output))
+
+  const verdicts = groups.flatMap(group => group.verdicts)
+  for (const { text } of verdicts) output.print(text)
+  if (json) print(JSON.stringify(groups.flatMap(({ rows }) => rows)))
+  if (assert) process.exitCode = holds(verdicts) ? 0 : 1
+}
+
+/** Whether at least one bound was measured and none was missed. */
+function holds(verdicts: GroupResult['verdicts']): boolean {
+  const measured = verdicts.filter(({ passed }) => passed !== undefined)
+  return measured.length > 0 && measured.every(({ passed }) => passed)
+}
+
+function machine(): string {
+  const cpus = os.cpus()
+  const load = os.loadavg()[0] ?? 0
+  return `Node ${process.versions.node}, ${cpus.length} x ${cpus[0]?.model ?? 'CPU'}, load ${load.toFixed(2)}`
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+/** One line that is written over, on a terminal only. */
+function progress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r${text.padEnd(60)}\r`)
+}

@@ -1,0 +1,76 @@
+import type { Verdict } from '../group.ts'
+import { median, pairedRatios } from '../statistics.ts'
+import type { Measurement, Sample } from './rounds.ts'
+import { type RowName, YARDSTICK } from './row.ts'
+
+/** One row in one scenario; everything is the median over the rounds. */
+export interface Result {
+  readonly row: RowName
+  readonly bytes: number
+  readonly concurrency: number
+  readonly rps: number
+  readonly minRps: number
+  readonly maxRps: number
+  /** Megabytes (10^6) of bodies a second in each direction. */
+  readonly mbps: number
+  readonly p50ms: number
+  readonly p99ms: number
+  readonly ratioToTls: number
+}
+
+export function resultsOf({ scenario, samples }: Measurement): Result[] {
+  const { bytes, concurrency, rows } = scenario
+  const yardstick = rpsOf(samples.get(YARDSTICK))
+  return rows.map(row => {
+    const of = samples.get(row) ?? []
+    const rps = rpsOf(of)
+    return {
+      row,
+      bytes,
+      concurrency,
+      rps: median(rps),
+      minRps: Math.min(...rps),
+      maxRps: Math.max(...rps),
+      mbps: (median(rps) * bytes) / 1e6,
+      p50ms: median(of.map(({ p50 }) => p50)),
+      p99ms: median(of.map(({ p99 }) => p99)),
+      ratioToTls: median(pairedRatios(rps, yardstick))
+    }
+  })
+}
+
+/** A promise this package makes: one row against another in one scenario. */
+interface RatioBound {
+  readonly row: RowName
+  readonly against: RowName
+  readonly bytes: number
+  readonly concurrency: number
+  readonly atLeast: number
+}
+
+const BOUNDS: readonly RatioBound[] = [
+  { row: 'client-send', against: 'raw-new-stream', bytes: 64, concurrency: 64, atLeast: 6 },
+  { row: 'client-send', against: 'raw-pool-64', bytes: 64, concurrency: 64, atLeast: 0.8 }
+]
+
+export function judge(measurements: readonly Measurement[]): Verdict[] {
+  return BOUNDS.map(bound => {
+    const { row, against, bytes, concurrency, atLeast } = bound
+    const name = `${row} / ${against} at ${bytes} B x ${concurrency}`
+    const { samples } =
+      measurements.find(({ scenario }) => scenario.bytes === bytes && scenario.concurrency === concurrency) ?? {}
+    const ratios = pairedRatios(rpsOf(samples?.get(row)), rpsOf(samples?.get(against)))
+    const ratio = median(ratios)
+    if (Number.isNaN(ratio)) return { text: `not measured: ${name}`, passed: undefined }
+    const passed = ratio >= atLeast
+    const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
+    return {
+      text: `${passed ? 'PASS' : 'FAIL'}: ${name} is ${ratio.toFixed(2)} (rounds: ${range}), must be >= ${atLeast}`,
+      passed
+    }
+  })
+}
+
+function rpsOf(samples: readonly Sample[] = []): number[] {
+  return samples.map(({ rps }) => rps)
+}

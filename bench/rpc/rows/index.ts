@@ -1,0 +1,21 @@
+import type { Row, RowName } from '../row.ts'
+import { clientSend } from './client-send.ts'
+import { rawNewStream } from './raw-new-stream.ts'
+import { rawOneStream } from './raw-one-stream.ts'
+import { rawPool64 } from './raw-pool-64.ts'
+import { tlsPipelined } from './tls-pipelined.ts'
+
+const ROWS: Readonly<Record<RowName, Row>> = {
+  'tls-pipelined': tlsPipelined,
+  'raw-one-stream': rawOneStream,
+  'raw-pool-64': rawPool64,
+  'raw-new-stream': rawNewStream,
+  'client-send': clientSend
+}
+
+const isRowName = (name: string): name is RowName => Object.hasOwn(ROWS, name)
+
+export function findRow(name = ''): Row {
+  if (!isRowName(name)) throw new Error(`unknown row "${name}"`)
+  return ROWS[name]
+}

@@ -1,0 +1,1 @@
+export const PROTOCOL = '/bench/slow-reader/1.0.0'

@@ -1,0 +1,49 @@
+/** Every timer the package's own code has armed, and where. `process.getActiveResourcesInfo()` leaves out unref'd ones. */
+const armed = new Map<unknown, string>()
+
+const SOURCE = /\/src\/(?:core|conn|frame|rpc|host)\/[\w-]+\.ts:\d+/
+
+function armedBy(): string | undefined {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 6
+  const { stack = '' } = new Error('who arms this timer?')
+  Error.stackTraceLimit = limit
+  return SOURCE.exec(stack)?.[0]
+}
+
+function watchArming(name: 'setTimeout' | 'setInterval', repeats: boolean): void {
+  const watched = new Proxy(globalThis[name], {
+    apply(original, self, [callback, ...rest]: [(...args: unknown[]) => void, ...unknown[]]) {
+      const by = armedBy()
+      if (by === undefined) return Reflect.apply(original, self, [callback, ...rest])
+      const fire = (...args: unknown[]): void => {
+        if (!repeats) armed.delete(timer)
+        callback(...args)
+      }
+      const timer: unknown = Reflect.apply(original, self, [fire, ...rest])
+      armed.set(timer, `${name} ${by}`)
+      return timer
+    }
+  })
+  Object.defineProperty(globalThis, name, { value: watched, configurable: true, writable: true })
+}
+
+function watchClearing(name: 'clearTimeout' | 'clearInterval'): void {
+  const watched = new Proxy(globalThis[name], {
+    apply(original, self, args: unknown[]) {
+      armed.delete(args[0])
+      return Reflect.apply(original, self, args)
+    }
+  })
+  Object.defineProperty(globalThis, name, { value: watched, configurable: true, writable: true })
+}
+
+watchArming('setTimeout', false)
+watchArming('setInterval', true)
+watchClearing('clearTimeout')
+watchClearing('clearInterval')
+
+/** Timers of the package that are armed now, each as `setTimeout /src/…/file.ts:line`. */
+export function armedTimers(): string[] {
+  return [...armed.values()].toSorted()
+}

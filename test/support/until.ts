@@ -1,0 +1,61 @@
+import { inspect } from 'node:util'
+
+const POLL = 10
+
+export interface UntilOptions {
+  /** Milliseconds after which it fails. */
+  within?: number | undefined
+}
+
+/**
+ * Looks again and again until what it sees is good, for states that no event announces.
+ *
+ * @throws Error with the last state seen
+ */
+export async function until<T>(
+  what: string,
+  look: () => T,
+  isGood: (state: T) => boolean,
+  { within = 10_000 }: UntilOptions = {}
+): Promise<T> {
+  const deadline = performance.now() + within
+  for (;;) {
+    const state = look()
+    if (isGood(state)) return state
+    if (performance.now() > deadline) {
+      throw new Error(`${what}: not within ${within} ms; last seen: ${inspect(state, { depth: 5 })}`)
+    }
+    await new Promise(resolve => setTimeout(resolve, POLL))
+  }
+}
+
+/** Resolves as `promise` does, unless that takes too long. */
+export async function within<T>(milliseconds: number, what: string, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not within ${milliseconds} ms`)), milliseconds)
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** The next event of a type. */
+export function nextEvent<E extends Event = Event>(
+  target: Pick<EventTarget, 'addEventListener'>,
+  type: string,
+  milliseconds = 10_000
+): Promise<E> {
+  return within(
+    milliseconds,
+    `event "${type}"`,
+    new Promise(resolve => target.addEventListener(type, event => resolve(event as E), { once: true }))
+  )
+}
+
+/** Lets everything that is already due happen: microtasks, immediates and one turn of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
+}
