@@ -28,7 +28,7 @@ const cache = fileURLToPath(new URL('../node_modules/.cache/pointsub', import.me
 export async function setup(project: TestProject): Promise<() => void> {
   mkdirSync(cache, { recursive: true })
   const paths = [buildGoPeer(), ...extraPeers()]
-  project.provide('peers', await Promise.all(paths.map(describe)))
+  project.provide('peers', withDistinctNames(await Promise.all(paths.map(describe))))
   const tally = join(cache, `interop-${process.pid}.tally`)
   rmSync(tally, { force: true })
   project.provide('tally', tally)
@@ -62,6 +62,14 @@ function extraPeers(): string[] {
 async function describe(path: string): Promise<PeerBinary> {
   await using peer = new WirePeer(path, 'info')
   return { path, info: await peer.first('info') }
+}
+
+function withDistinctNames(peers: PeerBinary[]): PeerBinary[] {
+  const isShared = (name: string): boolean => peers.filter(({ info }) => info.name === name).length > 1
+  return peers.map(({ path, info }) => ({
+    path,
+    info: isShared(info.name) ? { ...info, name: `${info.name} (${path})` } : info
+  }))
 }
 
 /** Every line is `link` TAB `case`; a link is a peer, a transport and a handshake. */

@@ -32,6 +32,9 @@ export const tlsPipelined: Row = {
   }
 }
 
+/** One TLS record: larger frames gain nothing from being copied together. */
+const GATHER_BYTES = 16 * 1024
+
 /** Frames of one tick in one write. */
 function gathered(write: (bytes: Uint8Array) => void): (frame: Uint8Array) => void {
   let frames: Uint8Array[] = []
@@ -41,6 +44,7 @@ function gathered(write: (bytes: Uint8Array) => void): (frame: Uint8Array) => vo
     write(Buffer.concat(batch))
   }
   return frame => {
-    if (frames.push(frame) === 1) queueMicrotask(flush)
+    if (frames.length === 0 && frame.byteLength > GATHER_BYTES) write(frame)
+    else if (frames.push(frame) === 1) queueMicrotask(flush)
   }
 }
