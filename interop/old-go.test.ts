@@ -15,7 +15,6 @@ overEveryLink(link => {
     const client = new Client(host)
     for (let i = 0; i < 50; i++) {
       const request = randomBody(i)
-      // oxlint-disable-next-line no-await-in-loop -- in a row
       expect(same(await client.send(go.address, '/echo/1.0.0', request), request)).toBe(true)
     }
     const ended = await go.until('stream', lines => lines.filter(line => line.requests === 1).length >= 50)

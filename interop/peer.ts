@@ -50,7 +50,6 @@ export class WirePeer implements AsyncDisposable {
       const fatal = this.lines('fatal')[0]
       if (fatal !== undefined) throw new Error(`${this.#what}: ${fatal.error}`)
       if (this.#ended) throw new Error(`${this.#what} ended without enough "${event}" lines. ${this.#stderr}`)
-      // oxlint-disable-next-line no-await-in-loop -- one piece of news after the other
       await this.#news.promise
     }
   }

@@ -19,7 +19,6 @@ async function readAll(conn: Conn): Promise<Uint8Array> {
 /** Writes 64 KiB at a time, awaiting each write as backpressure asks for, then half-closes. */
 async function writeAll(conn: Conn, body: Uint8Array): Promise<void> {
   for (let at = 0; at < body.byteLength; at += 64 * KIB) {
-    // oxlint-disable-next-line no-await-in-loop -- backpressure
     await conn.write(body.subarray(at, at + 64 * KIB))
   }
   await conn.closeWrite()

@@ -30,6 +30,7 @@ export class Conn implements AsyncDisposable {
   readonly #reader: StreamReader
   readonly #writer: StreamWriter
   #closing: Promise<void> | undefined
+  #closed: Promise<void> | undefined
   #abort: AbortController | undefined
   #readable: ReadableStream<Uint8Array> | undefined
   #writable: WritableStream<Uint8Array> | undefined
@@ -100,6 +101,15 @@ export class Conn implements AsyncDisposable {
       }
     }
     return this.#abort.signal
+  }
+
+  /** Resolves when the stream is gone in both directions, however it ended. */
+  get closed(): Promise<void> {
+    this.#closed ??= new Promise(resolve => {
+      if (this.stream.status === 'open') this.stream.addEventListener('close', () => resolve(), { once: true })
+      else resolve()
+    })
+    return this.#closed
   }
 
   /**
@@ -217,7 +227,7 @@ export class Conn implements AsyncDisposable {
       ms
     )
     unref(linger)
-    this.stream.addEventListener('close', () => clearTimeout(linger), { once: true })
+    void this.closed.then(() => clearTimeout(linger))
   }
 
   #error(code: 'ERR_UNEXPECTED_EOF' | 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT', message: string): PointSubError {

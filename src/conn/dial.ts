@@ -5,6 +5,7 @@ import type { Host } from '../core/host.ts'
 import { type PeerLike, type PeerTarget, parsePeer } from '../core/peers.ts'
 import { afterColdStart } from './cold-start.ts'
 import { Conn } from './conn.ts'
+import { connect } from './connect.ts'
 import { toPointSubError } from './stream-errors.ts'
 
 /** libp2p's own bound is 64 outbound streams a protocol; whoever dials sets bounds of his own. */
@@ -45,22 +46,6 @@ export async function openConn(
   }
 }
 
-/** The connection to a peer: the open one if there is one, a new one otherwise. */
-export async function connect(host: Host, target: PeerTarget, cancellation: Cancellation): Promise<Connection> {
-  const peer = target.id?.toString() ?? target.name
-  if (target.id?.equals(host.peerId) === true) {
-    throw new PointSubError('ERR_DIAL_SELF', `${peer} is this host itself; libp2p cannot dial it`, {
-      peer,
-      sent: false
-    })
-  }
-  try {
-    return await host.dial(target.dial, { signal: cancellation.signal })
-  } catch (cause) {
-    throw openError(cause, cancellation, 'ERR_DIAL_FAILED', `cannot reach ${target.name}`, { peer })
-  }
-}
-
 /** Opens a stream of `protocol` on `connection`, relayed connections included. */
 async function openConnOn(connection: Connection, protocol: string, cancellation: Cancellation): Promise<Conn> {
   const { signal } = cancellation
@@ -75,7 +60,11 @@ async function openConnOn(connection: Connection, protocol: string, cancellation
   } catch (cause) {
     stream?.abort(cause instanceof Error ? cause : new Error('aborted'))
     const fallback = connection.status === 'open' ? 'ERR_STREAM_RESET' : 'ERR_CONNECTION_LOST'
-    throw openError(cause, cancellation, fallback, `cannot open ${protocol} on ${peer}`, { peer, protocol })
+    throw toPointSubError(cancellation.reason ?? cause, fallback, `cannot open ${protocol} on ${peer}`, {
+      peer,
+      protocol,
+      sent: false
+    })
   }
 }
 
@@ -95,15 +84,4 @@ function closesSoon(connection: Connection): Promise<boolean> {
     const timer = setTimeout(settle, DYING)
     connection.addEventListener('close', settle)
   })
-}
-
-/** Nothing of a request has been sent while a stream is being opened. */
-function openError(
-  cause: unknown,
-  cancellation: Cancellation,
-  fallback: 'ERR_DIAL_FAILED' | 'ERR_STREAM_RESET' | 'ERR_CONNECTION_LOST',
-  what: string,
-  details: { peer: string; protocol?: string }
-): PointSubError {
-  return toPointSubError(cancellation.reason ?? cause, fallback, what, { ...details, sent: false })
 }

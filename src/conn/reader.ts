@@ -30,6 +30,7 @@ export class StreamReader {
   /** Set once the peer has sent its last byte: null after a FIN, an error after anything else. */
   #end: PointSubError | null | undefined
   #discarding = false
+  #resuming = false
   bytesRead = 0
 
   constructor(stream: Stream, connection: Connection) {
@@ -127,6 +128,10 @@ export class StreamReader {
     if (data instanceof Uint8Array) this.#push(data)
     else for (const part of data) this.#push(part)
     if (this.#end !== undefined) this.#onEnd()
+    if (!this.#resuming) this.#pauseIfFull()
+  }
+
+  #pauseIfFull(): void {
     // pause() throws once the readable end is closing.
     if (this.#queued >= HIGH_WATER && this.#stream.readStatus === 'readable') this.#stream.pause()
   }
@@ -178,13 +183,16 @@ export class StreamReader {
   }
 
   #resume(): void {
-    if (this.#stream.readStatus !== 'paused') return
+    if (this.#stream.readStatus !== 'paused' || this.#resuming) return
+    // resume() first hands over what libp2p held back and then asks the peer for more, so a pause in between is lost.
+    this.#resuming = true
     try {
-      // Hands over what libp2p holds back before it returns.
       this.#stream.resume()
     } catch {
-      // The connection is gone, so the peer could not be told to go on; the bytes have been handed over by now.
+      // The connection is gone, so the peer could not be asked; the bytes have been handed over by now.
     }
+    this.#resuming = false
+    this.#pauseIfFull()
   }
 
   #timeout(): PointSubError {

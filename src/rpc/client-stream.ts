@@ -3,11 +3,14 @@ import type { Cancellation } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import { FrameDecoder } from '../frame/plain.ts'
 
+/** How long a peer may take to end a stream that is not needed any more, in ms. */
+const LINGER = 1_000
+
 /** One outbound stream of the plain wire: one request at a time, any number one after the other. */
 export class ClientStream {
   readonly #conn: Conn
   readonly #decoder: FrameDecoder
-  readonly #onEnd: () => void
+  readonly #onEnd: (unused: boolean) => void
   #answer: PromiseWithResolvers<Uint8Array> | undefined
   #ended = false
   /** What had been written before the request in flight. */
@@ -17,8 +20,10 @@ export class ClientStream {
   /** When the last answer came, on performance.now()'s clock. */
   lastUsed: number = performance.now()
 
-  /** @param onEnd called once when the stream can serve no more requests, whatever the reason */
-  constructor(conn: Conn, maxBlockSize: number, onEnd: () => void) {
+  /**
+   * @param onEnd called once when the stream can serve no more requests; `unused`: the peer ended it between requests
+   */
+  constructor(conn: Conn, maxBlockSize: number, onEnd: (unused: boolean) => void) {
     this.#conn = conn
     this.#decoder = new FrameDecoder(maxBlockSize)
     this.#onEnd = onEnd
@@ -41,6 +46,7 @@ export class ClientStream {
    * @throws PointSubError with `sent`
    */
   async request(frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
+    if (cancellation.reason !== undefined) throw cancellation.reason.with({ sent: false })
     const answer = Promise.withResolvers<Uint8Array>()
     this.#answer = answer
     this.#writtenBefore = this.#conn.bytesWritten
@@ -58,14 +64,11 @@ export class ClientStream {
     }
   }
 
-  /** Ends the stream politely if it is unused, at once otherwise. */
-  close(reason: PointSubError): void {
-    if (this.#answer !== undefined) {
-      this.#end(reason)
-      return
-    }
-    this.#markEnded()
-    void this.#conn.close().catch(() => {})
+  /** Ends the stream politely if it is unused, at once otherwise; resolves when it is gone. */
+  async close(reason: PointSubError): Promise<void> {
+    if (this.#answer === undefined) this.#retire(false)
+    else this.#end(reason)
+    await this.#conn.closed
   }
 
   async #readAnswers(): Promise<void> {
@@ -80,7 +83,8 @@ export class ClientStream {
         for (let body = this.#decoder.next(); body !== undefined; body = this.#decoder.next()) this.#deliver(body)
       }
     } catch (error) {
-      this.#end(error)
+      // A stream that was closed on this side stops reading with an error, too.
+      if (!this.#ended) this.#end(error)
     }
   }
 
@@ -101,25 +105,30 @@ export class ClientStream {
         this.#error('ERR_NO_RESPONSE', 'the peer ended the stream without an answer; its handler may have failed')
       )
     } else {
-      this.#markEnded()
-      void this.#conn.close().catch(() => {})
+      this.#retire(true)
     }
+  }
+
+  /** Ends a stream that carries no request. */
+  #retire(unused: boolean): void {
+    this.#markEnded(unused)
+    this.#conn.close({ linger: LINGER }).catch((error: unknown) => this.#conn.reset(asError(error)))
   }
 
   /** Fails the request in flight, if any, and gives the stream up. */
   #end(cause: unknown): void {
     const error = cause instanceof PointSubError ? cause : this.#error('ERR_STREAM_RESET', String(cause))
-    this.#markEnded()
+    this.#markEnded(false)
     const sent = this.#conn.bytesWritten > this.#writtenBefore
     this.#answer?.reject(error.with({ peer: this.#peer, protocol: this.#conn.protocol, sent }))
     this.#answer = undefined
     this.#conn.reset(error)
   }
 
-  #markEnded(): void {
+  #markEnded(unused: boolean): void {
     if (this.#ended) return
     this.#ended = true
-    this.#onEnd()
+    this.#onEnd(unused)
   }
 
   get #peer(): string {
@@ -129,4 +138,8 @@ export class ClientStream {
   #error(code: 'ERR_INVALID_FRAME' | 'ERR_NO_RESPONSE' | 'ERR_STREAM_RESET' | 'ERR_UNEXPECTED_EOF', message: string) {
     return new PointSubError(code, message, { peer: this.#peer, protocol: this.#conn.protocol })
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

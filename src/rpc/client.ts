@@ -1,5 +1,6 @@
 import type { PeerId } from '@libp2p/interface'
-import { connect, openConn } from '../conn/dial.ts'
+import { connect } from '../conn/connect.ts'
+import { openConn } from '../conn/dial.ts'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
@@ -45,7 +46,9 @@ export class Client implements AsyncDisposable {
       target = parsePeer(peer)
       const { signal, timeout = this.#options.timeout } = options
       using cancellation = new Cancellation({ signal, timeout }, 'the call')
-      const pool = await this.#pool(target, protocol, cancellation)
+      // Only the handshake tells who answers at an address without a peer id.
+      const id = target.id ?? (await this.#whoIsAt(target, cancellation))
+      const pool = this.#pool({ ...target, id }, protocol)
       const stream = await pool.acquire(cancellation)
       try {
         return await stream.request(frame, cancellation)
@@ -60,11 +63,10 @@ export class Client implements AsyncDisposable {
   }
 
   /** Fails the calls in flight with `ERR_CLIENT_CLOSED` and closes every stream. The host goes on. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     const reason = new PointSubError('ERR_CLIENT_CLOSED', 'the client was closed')
     this.#closing.cancel(reason)
-    for (const pool of this.#pools.values()) pool.close(reason)
-    return Promise.resolve()
+    await Promise.all([...this.#pools.values()].map(pool => pool.close(reason)))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -82,12 +84,23 @@ export class Client implements AsyncDisposable {
     return encodeFrame(request, this.#options.maxBlockSize)
   }
 
-  async #pool(target: PeerTarget, protocol: string, cancellation: Cancellation): Promise<StreamPool> {
-    // Only the handshake tells who answers at an address without a peer id.
-    const id = target.id ?? (await connect(this.#host, target, cancellation)).remotePeer
+  async #whoIsAt(target: PeerTarget, cancellation: Cancellation): Promise<PeerId> {
+    using connecting = new Cancellation(
+      { signal: cancellation.signal, timeout: this.#options.connectTimeout },
+      `connecting to ${target.name}`
+    )
+    const takeBack = this.#closing.onCancel(reason => connecting.cancel(reason))
+    try {
+      return (await connect(this.#host, target, connecting)).remotePeer
+    } finally {
+      takeBack()
+    }
+  }
+
+  #pool(target: PeerTarget & { id: PeerId }, protocol: string): StreamPool {
     if (this.#closing.reason !== undefined) throw this.#closing.reason
-    const key = `${id.toString()} ${protocol}`
-    return this.#pools.get(key) ?? this.#createPool(key, { ...target, id }, protocol)
+    const key = `${target.id.toString()} ${protocol}`
+    return this.#pools.get(key) ?? this.#createPool(key, target, protocol)
   }
 
   #createPool(key: string, target: PeerTarget & { id: PeerId }, protocol: string): StreamPool {

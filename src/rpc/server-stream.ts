@@ -5,6 +5,9 @@ import { encodeFrame, FrameDecoder } from '../frame/plain.ts'
 import type { Sweepable } from './sweeper.ts'
 import type { Handler, RequestContext } from './types.ts'
 
+/** How long a peer may take to end a stream that was ended here, in ms. */
+const LINGER = 1_000
+
 type State = 'idle' | 'reading' | 'handling' | 'writing'
 
 /** One inbound stream of the plain wire: requests are answered one after the other, in order. */
@@ -40,20 +43,20 @@ export class ServerStream implements Sweepable {
     } catch (error) {
       if (error instanceof HandlerFailure) {
         // A FIN instead of an answer is how this wire says that the handler failed.
-        await this.#conn.close()
+        await this.#conn.close({ linger: LINGER })
         throw error.failure
       }
       const failure = this.#asPointSubError(error)
       this.#conn.reset(failure)
       throw failure
     }
-    await this.#conn.close()
+    await this.#conn.close({ linger: LINGER })
   }
 
   /** Serves the request that is being served, if any, and then ends the stream. */
   stop(): void {
     this.#stopping = true
-    if (this.#state === 'idle') void this.#conn.close().catch(() => {})
+    if (this.#state === 'idle') void this.#conn.close({ linger: LINGER }).catch(() => {})
   }
 
   /** Ends the stream now, whatever it is doing. */

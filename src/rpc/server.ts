@@ -122,6 +122,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       this.safeDispatchEvent('failure', { detail })
     } finally {
       this.#sweeper.delete(stream)
+      await conn.closed
       this.#streams.delete(stream)
     }
   }

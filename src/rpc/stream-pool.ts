@@ -46,8 +46,9 @@ export class StreamPool implements Sweepable {
 
   /** A stream for one request; give it back with {@link release}. */
   acquire(cancellation: Cancellation): ClientStream | Promise<ClientStream> {
+    if (cancellation.reason !== undefined) throw cancellation.reason.with({ sent: false })
     const stream = this.#idle.pop()
-    if (stream !== undefined && cancellation.reason === undefined) return stream
+    if (stream !== undefined) return stream
     const { promise, resolve, reject } = Promise.withResolvers<ClientStream>()
     const waiter: Waiter = { resolve, reject }
     this.#waiters.push(waiter)
@@ -55,7 +56,7 @@ export class StreamPool implements Sweepable {
       this.#waiters = this.#waiters.filter(other => other !== waiter)
       reject(reason.with({ sent: false }))
       // Nobody is left to use what is being opened.
-      if (this.#waiters.length === 0) for (const opening of this.#opening) opening.cancel(reason)
+      if (this.#waiters.length === 0) this.#stopOpening(reason)
       this.#checkEmpty()
     })
     this.#grow()
@@ -69,7 +70,7 @@ export class StreamPool implements Sweepable {
     if (stream.requests > 1) habits.learn(connection, protocol, 'many')
     const habit = habits.get(connection, protocol)
     if (habit === 'one' || stream.requests >= options.maxRequestsPerStream) {
-      stream.close(new PointSubError('ERR_STREAM_CLOSED', 'the stream has served its requests'))
+      void stream.close(new PointSubError('ERR_STREAM_CLOSED', 'the stream has served its requests'))
     } else if (habit === undefined) {
       this.#probation.set(
         stream,
@@ -87,14 +88,14 @@ export class StreamPool implements Sweepable {
   sweep(now: number): void {
     const { idleTimeout } = this.#init.options
     const reason = new PointSubError('ERR_STREAM_CLOSED', 'the stream was not used')
-    for (const stream of this.#idle.filter(({ lastUsed }) => now - lastUsed > idleTimeout)) stream.close(reason)
+    for (const stream of this.#idle.filter(({ lastUsed }) => now - lastUsed > idleTimeout)) void stream.close(reason)
   }
 
-  /** Fails every call and closes every stream. */
-  close(reason: PointSubError): void {
+  /** Fails every call and closes every stream; resolves when they are gone. */
+  async close(reason: PointSubError): Promise<void> {
     for (const waiter of this.#waiters.splice(0)) waiter.reject(reason.with({ sent: false }))
-    for (const opening of this.#opening) opening.cancel(reason)
-    for (const stream of this.#live) stream.close(reason)
+    this.#stopOpening(reason)
+    await Promise.all([...this.#live].map(stream => stream.close(reason)))
     this.#checkEmpty()
   }
 
@@ -122,14 +123,25 @@ export class StreamPool implements Sweepable {
     this.#opening.add(cancellation)
     try {
       const conn = await this.#init.open(cancellation)
-      const stream: ClientStream = new ClientStream(conn, maxBlockSize, () => this.#onEnd(stream))
+      if (!this.#opening.delete(cancellation)) {
+        conn.reset(cancellation.reason)
+        return
+      }
+      const stream: ClientStream = new ClientStream(conn, maxBlockSize, unused => this.#onEnd(stream, unused))
       this.#live.add(stream)
-      this.#opening.delete(cancellation)
       this.#offer(stream)
     } catch (error) {
-      this.#opening.delete(cancellation)
+      // What was given up concerns none of those who came after.
+      if (!this.#opening.delete(cancellation)) return
       this.#onOpenFailed(error instanceof PointSubError ? error : new PointSubError('ERR_DIAL_FAILED', String(error)))
     }
+  }
+
+  /** Gives up what is being opened: it counts no more, and its failure reaches nobody. */
+  #stopOpening(reason: PointSubError): void {
+    const opening = [...this.#opening]
+    this.#opening.clear()
+    for (const cancellation of opening) cancellation.cancel(reason)
   }
 
   #onOpenFailed(error: PointSubError): void {
@@ -142,18 +154,15 @@ export class StreamPool implements Sweepable {
     this.#checkEmpty()
   }
 
-  #onEnd(stream: ClientStream): void {
+  #onEnd(stream: ClientStream, unused: boolean): void {
     this.#live.delete(stream)
     this.#idle = this.#idle.filter(other => other !== stream)
-    const resting = this.#probation.get(stream)
-    if (resting !== undefined) {
-      clearTimeout(resting)
-      this.#probation.delete(stream)
-    }
-    const { connection, protocol } = stream.conn
+    clearTimeout(this.#probation.get(stream))
+    this.#probation.delete(stream)
     // A stream that ends right behind its first answer is how a peer of one request a stream shows itself.
     const atOnce = performance.now() - stream.lastUsed <= PROBATION * 2
-    if (stream.requests === 1 && resting !== undefined && atOnce) this.#init.habits.learn(connection, protocol, 'one')
+    const { connection, protocol } = stream.conn
+    if (unused && stream.requests === 1 && atOnce) this.#init.habits.learn(connection, protocol, 'one')
     this.#grow()
     this.#checkEmpty()
   }

@@ -7,6 +7,7 @@ import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { createHost, type HostOptions, type PointSubHost } from '../../src/host/index.ts'
+import { forgetArmedTimers } from './timers.ts'
 import { until } from './until.ts'
 
 export type TestHost = PointSubHost
@@ -55,6 +56,7 @@ export class HostPair implements AsyncDisposable {
   }
 
   static async create({ host, stockClient, stockServer }: PairOptions = {}): Promise<HostPair> {
+    forgetArmedTimers()
     const [client, server] = await Promise.all([
       stockClient === true ? stockHost() : ourHost(host),
       stockServer === true ? stockHost() : ourHost(host)

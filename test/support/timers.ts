@@ -43,6 +43,11 @@ watchArming('setInterval', true)
 watchClearing('clearTimeout')
 watchClearing('clearInterval')
 
+/** Starts anew: what an earlier test left armed is not counted against the next. */
+export function forgetArmedTimers(): void {
+  armed.clear()
+}
+
 /** Timers of the package that are armed now, each as `setTimeout /src/…/file.ts:line`. */
 export function armedTimers(): string[] {
   return [...armed.values()].toSorted()

@@ -158,13 +158,14 @@ describe('a call fails', () => {
     const errors = await within(5_000, 'the calls fail', Promise.all(calls))
     for (const error of errors) expect(error).toMatchObject({ code: 'ERR_CLIENT_CLOSED', peer: rpc.peer })
     expect(errors.filter(({ sent }) => sent === true)).toHaveLength(64)
+    await until(
+      'the resets reach the server',
+      () => rpc.servedStreams,
+      count => count === 0,
+    )
     gate.open()
     await rpc.nothingLeft()
-    await until(
-      'the server saw the resets',
-      () => rpc.failures.length,
-      count => count === 64,
-    )
+    expect(rpc.failures.map(({ error }) => error.code)).toEqual(Array.from({ length: 64 }, () => 'ERR_STREAM_RESET'))
   })
 })
 

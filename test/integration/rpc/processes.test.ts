@@ -1,0 +1,97 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { Client, Server } from '../../../src/index.ts'
+import { bytesOf, textOf } from '../../support/bytes.ts'
+import { ChildPeer } from '../../support/child.ts'
+import { ECHO, HANG } from '../../support/child-roles.ts'
+import { failureOf } from '../../support/failures.ts'
+import { addressOf, ourHost } from '../../support/hosts.ts'
+import { nothingLeft } from '../../support/leftovers.ts'
+import { PROTOCOL } from '../../support/rpc.ts'
+import { forgetArmedTimers } from '../../support/timers.ts'
+import { until, within } from '../../support/until.ts'
+
+const HELLO = bytesOf('hello')
+
+it('calls to a process that is killed fail with ERR_CONNECTION_LOST and leave nothing', async () => {
+  forgetArmedTimers()
+  await using host = await ourHost()
+  await using client = new Client(host)
+  await using child = await ChildPeer.start({ kind: 'server' })
+  expect(textOf(await client.send(child.address, ECHO, HELLO))).toBe('hello')
+  const calls = Promise.all(Array.from({ length: 20 }, () => failureOf(client.send(child.address, HANG, HELLO))))
+  await child.report('entered', 10_000, ({ count }) => count === 20)
+  await child.kill()
+  for (const error of await within(10_000, 'the calls fail', calls)) {
+    expect(error).toMatchObject({ code: 'ERR_CONNECTION_LOST', sent: true, protocol: HANG })
+    expect(child.address).toContain(error.peer)
+  }
+  await nothingLeft(HANG, [host])
+  expect(await failureOf(client.send(child.address, ECHO, HELLO))).toMatchObject({
+    code: 'ERR_DIAL_FAILED',
+    sent: false,
+  })
+  await nothingLeft(ECHO, [host])
+})
+
+it('a server process that is killed and started again is found by the same client', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'pointsub-'))
+  try {
+    await using host = await ourHost()
+    await using client = new Client(host)
+    const identity = join(folder, 'identity')
+    await using first = await ChildPeer.start({ kind: 'server', identity })
+    const { address } = first
+    expect(textOf(await client.send(address, ECHO, HELLO))).toBe('hello')
+    await first.kill()
+    const port = Number(/\/tcp\/(\d+)/.exec(address)?.[1])
+    await using second = await ChildPeer.start({ kind: 'server', identity, port })
+    expect(second.address).toBe(address)
+    await until(
+      'the connection is lost',
+      () => host.getConnections().length,
+      count => count === 0,
+    )
+    const answers = await Promise.all(Array.from({ length: 50 }, () => client.send(address, ECHO, HELLO)))
+    expect(answers.map(textOf)).toEqual(answers.map(() => 'hello'))
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+it('handlers are told when the process that called them is killed, and nothing is left', async () => {
+  forgetArmedTimers()
+  await using host = await ourHost()
+  await using server = new Server(host)
+  let [busy, told] = [0, 0]
+  await server.start(PROTOCOL, (request, { signal }) => {
+    busy += 1
+    return new Promise(resolve => {
+      signal.addEventListener('abort', () => {
+        told += 1
+        resolve(request)
+      })
+    })
+  })
+  await using child = await ChildPeer.start({
+    kind: 'caller',
+    address: addressOf(host).toString(),
+    protocol: PROTOCOL,
+    calls: 20,
+  })
+  await until(
+    'handlers at work',
+    () => busy,
+    count => count === 20,
+  )
+  await child.kill()
+  await until(
+    'handlers told',
+    () => told,
+    count => count === 20,
+  )
+  await nothingLeft(PROTOCOL, [host])
+  expect(server.activeStreams).toBe(0)
+})

@@ -1,0 +1,119 @@
+/** The program of a child process; see child-roles.ts and child.ts. */
+import { createHash } from 'node:crypto'
+import { createHost } from '../../src/host/index.ts'
+import { Client, type Conn, dial, listen, Server } from '../../src/index.ts'
+import { ECHO, HANG, type Report, type Role, SINK } from './child-roles.ts'
+
+const CHUNK = 64 * 1024
+const WARM_UP = 32 * 1024 * 1024
+
+function report(message: Report): void {
+  process.send?.(message)
+}
+
+/** Highest growth of this process' memory since it was made. */
+class RssWatch {
+  readonly #start = process.memoryUsage.rss()
+  readonly #timer = setInterval(() => this.look(), 20)
+  growth = 0
+
+  look(): void {
+    this.growth = Math.max(this.growth, process.memoryUsage.rss() - this.#start)
+  }
+
+  stop(): number {
+    clearInterval(this.#timer)
+    this.look()
+    return this.growth
+  }
+}
+
+async function serve(port = 0, identity?: string): Promise<void> {
+  const host = await createHost({ listen: [`/ip4/127.0.0.1/tcp/${port}`], identity })
+  const server = new Server(host)
+  let count = 0
+  await server.start(ECHO, request => request)
+  await server.start(HANG, () => {
+    count += 1
+    report({ kind: 'entered', count })
+    return new Promise(() => {})
+  })
+  report({ kind: 'ready', address: String(host.getMultiaddrs()[0]) })
+}
+
+async function call(address: string, protocol: string, calls: number): Promise<void> {
+  const client = new Client(await createHost())
+  report({ kind: 'ready', address: '' })
+  await Promise.all(Array.from({ length: calls }, () => client.send(address, protocol, new Uint8Array(10))))
+}
+
+async function readSlowly(bytesPerSecond: number): Promise<void> {
+  const host = await createHost({ listen: ['/ip4/127.0.0.1/tcp/0'] })
+  const listener = await listen(host, SINK)
+  report({ kind: 'ready', address: String(host.getMultiaddrs()[0]) })
+  // What code, its compilation and buffers take anyway is taken by a first transfer at full speed.
+  const warmUp = await listener.accept()
+  for await (const _ of warmUp);
+  await warmUp.close()
+  await readOne(await listener.accept(), bytesPerSecond)
+}
+
+async function readOne(conn: Conn, bytesPerSecond: number): Promise<void> {
+  const hash = createHash('sha256')
+  const start = performance.now()
+  const watch = new RssWatch()
+  let bytes = 0
+  for await (const chunk of conn) {
+    hash.update(chunk)
+    bytes += chunk.byteLength
+    const ahead = (bytes / bytesPerSecond) * 1_000 - (performance.now() - start)
+    if (ahead > 5) await new Promise(resolve => setTimeout(resolve, ahead))
+  }
+  const milliseconds = performance.now() - start
+  report({ kind: 'transferred', bytes, sha256: hash.digest('hex'), rssGrowth: watch.stop(), milliseconds })
+  await conn.close()
+}
+
+async function write(address: string, bytes: number): Promise<void> {
+  const host = await createHost()
+  await writeOne(await dial(host, address, SINK), WARM_UP)
+  report({ kind: 'ready', address: '' })
+  report(await writeOne(await dial(host, address, SINK), bytes))
+}
+
+async function writeOne(conn: Conn, bytes: number): Promise<Report> {
+  const hash = createHash('sha256')
+  const start = performance.now()
+  const watch = new RssWatch()
+  for (let sent = 0; sent < bytes; sent += CHUNK) {
+    const chunk = new Uint8Array(Math.min(CHUNK, bytes - sent)).fill(sent / CHUNK)
+    hash.update(chunk)
+    await conn.write(chunk)
+  }
+  await conn.closeWrite()
+  const milliseconds = performance.now() - start
+  return { kind: 'transferred', bytes, sha256: hash.digest('hex'), rssGrowth: watch.stop(), milliseconds }
+}
+
+async function main(role: Role): Promise<void> {
+  switch (role.kind) {
+    case 'server':
+      return serve(role.port, role.identity)
+    case 'caller':
+      return call(role.address, role.protocol, role.calls)
+    case 'slow-reader':
+      return readSlowly(role.bytesPerSecond)
+    case 'writer':
+      return write(role.address, role.bytes)
+    default:
+      throw new Error('no such role')
+  }
+}
+
+// The parent is gone: so is the reason to be here.
+process.on('disconnect', () => process.exit(0))
+try {
+  await main(JSON.parse(process.argv[2] ?? '{}'))
+} catch (error) {
+  report({ kind: 'failed', error: String(error) })
+}

@@ -1,0 +1,17 @@
+/** What a child process is asked to be; passed as JSON in its first argument. */
+export type Role =
+  | { kind: 'server'; port?: number | undefined; identity?: string | undefined }
+  | { kind: 'caller'; address: string; protocol: string; calls: number }
+  | { kind: 'slow-reader'; bytesPerSecond: number }
+  | { kind: 'writer'; address: string; bytes: number }
+
+/** What a child process tells, as IPC messages. */
+export type Report =
+  | { kind: 'ready'; address: string }
+  | { kind: 'entered'; count: number }
+  | { kind: 'transferred'; bytes: number; sha256: string; rssGrowth: number; milliseconds: number }
+  | { kind: 'failed'; error: string }
+
+export const ECHO = '/child/echo'
+export const HANG = '/child/hang'
+export const SINK = '/child/sink'

@@ -1,0 +1,66 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Report, Role } from './child-roles.ts'
+import { until } from './until.ts'
+
+const PROGRAM = fileURLToPath(new URL('child-process.ts', import.meta.url))
+
+/** A peer in a process of its own. */
+export class ChildPeer implements AsyncDisposable {
+  readonly #process: ChildProcess
+  readonly reports: Report[] = []
+
+  private constructor(child: ChildProcess) {
+    this.#process = child
+    child.on('message', message => this.reports.push(message as Report))
+  }
+
+  /** Starts a process and waits until it is ready. */
+  static async start(role: Role): Promise<ChildPeer> {
+    const strip = process.features.typescript === false ? ['--experimental-strip-types'] : []
+    const child = fork(PROGRAM, [JSON.stringify(role)], {
+      execArgv: ['--conditions=@pointsub/source', '--no-warnings', ...strip],
+    })
+    const peer = new ChildPeer(child)
+    await peer.report('ready')
+    return peer
+  }
+
+  /** The next report of a kind, the last one if there are some; a failed process is an error. */
+  async report<K extends Report['kind']>(
+    kind: K,
+    milliseconds = 20_000,
+    isWanted: (report: Extract<Report, { kind: K }>) => boolean = () => true,
+  ): Promise<Extract<Report, { kind: K }>> {
+    const isOfKind = (report: Report): report is Extract<Report, { kind: K }> => report.kind === kind
+    const found = await until(
+      `the child reports "${kind}"`,
+      () => ({
+        report: this.reports.filter(isOfKind).findLast(isWanted),
+        failure: this.reports.find(report => report.kind === 'failed'),
+        exitCode: this.#process.exitCode,
+      }),
+      ({ report, failure, exitCode }) => report !== undefined || failure !== undefined || exitCode !== null,
+      { within: milliseconds },
+    )
+    if (found.report === undefined) throw new Error(`the child failed: ${JSON.stringify(found)}`)
+    return found.report
+  }
+
+  get address(): string {
+    return this.reports.find(report => report.kind === 'ready')?.address ?? ''
+  }
+
+  /** SIGKILL: the process gets no chance to say goodbye. */
+  async kill(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    const exited = once(this.#process, 'exit')
+    this.#process.kill('SIGKILL')
+    await exited
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill()
+  }
+}
