@@ -14,8 +14,12 @@ export class Child {
   readonly #exited: Promise<unknown>
 
   private constructor(script: URL, args: string[]) {
-    // What a child prints must not get into the parent's JSON.
-    this.#process = fork(script, args, { stdio: ['ignore', 2, 2, 'ipc'] })
+    this.#process = fork(script, args, {
+      // What a child prints must not get into the parent's JSON.
+      stdio: ['ignore', 2, 2, 'ipc'],
+      // For the slow reader, which tells garbage from growth.
+      execArgv: [...process.execArgv, '--expose-gc']
+    })
     this.#exited = once(this.#process, 'exit')
     this.#name = `${script.pathname.split('/').at(-1) ?? ''} ${args[0] ?? ''}`
   }
@@ -26,11 +30,8 @@ export class Child {
     return { child, ready: await child.#answer(START_TIMEOUT) }
   }
 
-  get pid(): number | undefined {
-    return this.#process.pid
-  }
-
   ask(question: Reply, timeout: number): Promise<Reply> {
+    if (!this.#process.connected) return Promise.reject(new Error(`${this.#name} has ended`))
     const answer = this.#answer(timeout)
     this.#process.send(question)
     return answer

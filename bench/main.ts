@@ -11,7 +11,7 @@ try {
   else await run(options)
 } catch (error) {
   const usage = error instanceof UsageError
-  process.stderr.write(`bench: ${usage ? error.message : String(error)}\n`)
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = usage ? 2 : 1
 }
 

@@ -7,10 +7,12 @@ if (parts[0] < 22 || (parts[0] === 22 && parts[1] < 12)) {
   )
   process.exit(1)
 }
-import('../dist/cli/main.js')
-  .then(function (cli) {
-    return cli.main(process.argv.slice(2))
-  })
-  .then(function (exitCode) {
-    process.exitCode = exitCode
-  })
+import('../dist/cli/main.js').then(
+  function (cli) {
+    cli.run(process.argv.slice(2))
+  },
+  function (error) {
+    console.error(error)
+    process.exitCode = 1
+  }
+)

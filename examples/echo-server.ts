@@ -7,7 +7,6 @@ const server = new Server(host)
 await server.start('/echo/1.0.0', request => request)
 console.log(String(host.getMultiaddrs()[0]))
 
-process.stdin.resume().once('end', async () => {
-  await server.stop()
-  await host.stop()
-})
+for await (const _ of process.stdin);
+await server.stop()
+await host.stop()

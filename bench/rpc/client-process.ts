@@ -3,7 +3,7 @@ import { answerParent, endWithParent } from '../parent.ts'
 import { numberOf } from '../reply.ts'
 import { stackFromArguments } from '../stack.ts'
 import { runLoad } from './load.ts'
-import { findRow } from './rows/index.ts'
+import { findRow } from './find-row.ts'
 
 endWithParent()
 const [name, endpoint = '', ...stack] = process.argv.slice(2)

@@ -1,7 +1,7 @@
 // Arguments: row, stack, security.
 import { answerParent, endWithParent } from '../parent.ts'
 import { stackFromArguments } from '../stack.ts'
-import { findRow } from './rows/index.ts'
+import { findRow } from './find-row.ts'
 
 endWithParent()
 const [name, ...stack] = process.argv.slice(2)

@@ -19,10 +19,15 @@ const PUSHER = new URL('pusher-process.ts', import.meta.url)
 /** The text that `--filter` is compared with. */
 export const SLOW_READER_TEXT: string = `slow-reader/conn/${PAYLOAD_BYTES}/1`
 
+interface Both {
+  readonly pusher: Reply
+  readonly reader: Reply
+}
+
 /** What both sides said after the slow phase and after the drain. */
 interface Observed {
-  readonly slow: { readonly pusher: Reply; readonly reader: Reply }
-  readonly drained: { readonly pusher: Reply; readonly reader: Reply }
+  readonly slow: Both
+  readonly drained: Both
 }
 
 /** Pushes 512 MiB through a Conn at a reader of 1 MiB/s, then lets it read at full speed. */
@@ -35,13 +40,13 @@ export async function runSlowReaderGroup(
   const { slow, drained } = observed
   const verdicts = judge(observed)
   output.print(`slow reader: ${PAYLOAD_BYTES / MIB} MiB pushed at a reader of 1 MiB/s for ${seconds} s`)
+  output.print(`  went through    ${mib(slow.reader, 'bytes')} read, ${mib(slow.pusher, 'bytes')} written`)
+  output.print(growthLine('  resident, peak  ', slow, 'peak'))
   output.print(
-    `  went through   ${mib(slow.reader, 'bytes')} read, ${mib(slow.pusher, 'bytes')} accepted from the pusher`
+    `then read at full speed: ${mib(drained.reader, 'bytes')} in all, ${drainRate(drained.reader).toFixed(0)} MB/s`
   )
-  output.print(`  growth, peak   pusher ${mib(slow.pusher, 'peak')}, reader ${mib(slow.reader, 'peak')}`)
-  output.print(`  fast drain     ${mib(drained.reader, 'bytes')} in all, ${drainRate(drained.reader).toFixed(0)} MB/s`)
-  output.print(`  growth, peak   pusher ${mib(drained.pusher, 'peak')}, reader ${mib(drained.reader, 'peak')}`)
-  output.print(`  growth, after  pusher ${mib(drained.pusher, 'growth')}, reader ${mib(drained.reader, 'growth')}\n`)
+  output.print(growthLine('  resident, peak  ', drained, 'peak'))
+  output.print(`${growthLine('  memory in use   ', drained, 'inUse')}, garbage collected\n`)
   return {
     rows: [
       {
@@ -58,7 +63,9 @@ export async function runSlowReaderGroup(
         pusherGrowth: numberOf(slow.pusher, 'peak'),
         readerGrowth: numberOf(slow.reader, 'peak'),
         pusherDrainGrowth: numberOf(drained.pusher, 'peak'),
-        readerDrainGrowth: numberOf(drained.reader, 'peak')
+        readerDrainGrowth: numberOf(drained.reader, 'peak'),
+        pusherInUseAfter: numberOf(drained.pusher, 'inUse'),
+        readerInUseAfter: numberOf(drained.reader, 'inUse')
       }
     ],
     verdicts
@@ -104,9 +111,17 @@ function verdict(passed: boolean, text: string): Verdict {
   return { passed, text: `${passed ? 'PASS' : 'FAIL'}: ${text}` }
 }
 
+function growthLine(title: string, { pusher, reader }: Both, key: string): string {
+  return `${title}pusher ${signed(pusher, key)}, reader ${signed(reader, key)}`
+}
+
 /** MB/s; nothing when the stream failed before its end. */
 function drainRate(reader: Reply): number {
   return typeof reader.drainRate === 'number' ? reader.drainRate / 1e6 : 0
+}
+
+function signed(reply: Reply, key: string): string {
+  return `${numberOf(reply, key) < 0 ? '' : '+'}${mib(reply, key)}`
 }
 
 function mib(reply: Reply, key: string): string {

@@ -44,5 +44,5 @@ async function push(to: Conn): Promise<void> {
 }
 
 function status(): Reply {
-  return { bytes: tally.bytes, peak: memory.takePeak(), growth: memory.now, failure }
+  return { bytes: tally.bytes, peak: memory.takePeak(), inUse: memory.inUse, failure }
 }

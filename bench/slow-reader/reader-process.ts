@@ -56,5 +56,5 @@ async function readToEnd(conn: Conn): Promise<Reply> {
 }
 
 function status(): Reply {
-  return { bytes: tally.bytes, peak: memory.takePeak(), growth: memory.now, failure }
+  return { bytes: tally.bytes, peak: memory.takePeak(), inUse: memory.inUse, failure }
 }

@@ -48,6 +48,13 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** What bin/pointsub.js calls. */
+export function run(args: readonly string[]): void {
+  void main(args).then(exitCode => {
+    process.exitCode = exitCode
+  })
+}
+
 async function version(): Promise<string> {
   const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
   const manifest: unknown = JSON.parse(text)

@@ -171,10 +171,18 @@ export class Conn implements AsyncDisposable {
     return this.#closing
   }
 
-  /** Ends both directions at once and tells the peer that something went wrong. */
-  reset(reason?: Error): void {
-    this.#reader.discard()
-    this.stream.abort(reason ?? this.#error('ERR_STREAM_CLOSED', 'the stream was reset on this side'))
+  /**
+   * Ends both directions at once and tells the peer that something went wrong.
+   *
+   * @param reason what reads and writes on this side fail with if it is a PointSubError, else the `cause` of that
+   */
+  reset(reason?: unknown): void {
+    const error =
+      reason instanceof PointSubError
+        ? reason
+        : this.#error('ERR_STREAM_CLOSED', 'the stream was reset on this side', reason)
+    this.#reader.discard(error)
+    this.stream.abort(error)
   }
 
   /**
@@ -230,7 +238,11 @@ export class Conn implements AsyncDisposable {
     void this.closed.then(() => clearTimeout(linger))
   }
 
-  #error(code: 'ERR_UNEXPECTED_EOF' | 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT', message: string): PointSubError {
-    return new PointSubError(code, message, { peer: this.remotePeer.toString(), protocol: this.protocol })
+  #error(
+    code: 'ERR_UNEXPECTED_EOF' | 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT',
+    message: string,
+    cause?: unknown
+  ): PointSubError {
+    return new PointSubError(code, message, { peer: this.remotePeer.toString(), protocol: this.protocol, cause })
   }
 }

@@ -1,7 +1,9 @@
+import { LONGEST_TIMER, startTimer, type Timer } from '../core/timers.ts'
+
 /** A moment in time after which operations fail, as Go's `SetDeadline`: it can be moved, and taken back. */
 export class Deadline {
   readonly #onExpire: () => void
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #timer: Timer | undefined
   #passed = false
 
   constructor(onExpire: () => void) {
@@ -33,8 +35,7 @@ export class Deadline {
       this.#onExpire()
       return
     }
-    // setTimeout fires at once when asked for more than 2^31-1 ms.
-    const step = Math.min(wait, 2 ** 31 - 1)
-    this.#timer = setTimeout(() => this.#arm(wait - step), step)
+    const step = Math.min(wait, LONGEST_TIMER)
+    this.#timer = startTimer(step, () => this.#arm(wait - step))
   }
 }

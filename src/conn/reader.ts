@@ -29,7 +29,8 @@ export class StreamReader {
   #waiters: Waiter[] = []
   /** Set once the peer has sent its last byte: null after a FIN, an error after anything else. */
   #end: PointSubError | null | undefined
-  #discarding = false
+  /** What reads fail with once nobody wants the bytes any more. */
+  #discarded: PointSubError | undefined
   #resuming = false
   bytesRead = 0
 
@@ -63,7 +64,7 @@ export class StreamReader {
   read(options?: CancelOptions): Promise<Uint8Array | null> {
     const ready = this.#take()
     if (ready !== undefined) return Promise.resolve(ready)
-    if (this.#discarding) return Promise.reject(this.#closedHere())
+    if (this.#discarded !== undefined) return Promise.reject(this.#discarded)
     if (this.#deadline.passed) return Promise.reject(this.#timeout())
     if (this.ended) {
       this.#finish()
@@ -84,13 +85,13 @@ export class StreamReader {
     this.#deadline.set(at)
   }
 
-  /** Throws away what has come and all that will. */
-  discard(): void {
-    this.#discarding = true
+  /** Throws away what has come and all that will; reads fail with `reason`. */
+  discard(reason: PointSubError = this.#closedHere()): void {
+    this.#discarded ??= reason
     this.#queue = []
     this.#queued = 0
     this.#deadline.clear()
-    this.#rejectWaiters(this.#closedHere())
+    this.#rejectWaiters(reason)
     this.#resume()
   }
 
@@ -124,7 +125,7 @@ export class StreamReader {
   readonly #onMessage = (event: StreamMessageEvent): void => {
     const { data } = event
     this.bytesRead += data.byteLength
-    if (this.#discarding) return
+    if (this.#discarded !== undefined) return
     if (data instanceof Uint8Array) this.#push(data)
     else for (const part of data) this.#push(part)
     if (this.#end !== undefined) this.#onEnd()

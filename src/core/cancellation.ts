@@ -1,4 +1,5 @@
-import { PointSubError } from './errors.ts'
+import { PointSubError, textOf } from './errors.ts'
+import { startTimer, type Timer } from './timers.ts'
 
 /** What every long operation takes. */
 export interface CancelOptions {
@@ -15,20 +16,27 @@ export interface CancelOptions {
  * and leaves its timer running after the call has ended. Dispose it when the operation ends.
  */
 export class Cancellation implements Disposable {
+  readonly #what: string
   readonly #callerSignal: AbortSignal | undefined
-  readonly #timer: ReturnType<typeof setTimeout> | undefined
+  readonly #timer: Timer | undefined
   readonly #listeners = new Set<(reason: PointSubError) => void>()
   #controller: AbortController | undefined
   #reason: PointSubError | undefined
 
-  /** @throws PointSubError `ERR_ABORTED` when the signal is already aborted */
+  /**
+   * @throws PointSubError `ERR_ABORTED` or `ERR_TIMEOUT` when the signal is already aborted, `ERR_INVALID_ARGUMENT` when
+   * the timeout is not a number of milliseconds
+   */
   constructor({ signal, timeout }: CancelOptions, what = 'the operation') {
     if (signal?.aborted) throw abortError(signal, what)
+    this.#what = what
     this.#callerSignal = signal
     if (timeout !== undefined) {
-      this.#timer = setTimeout(
-        () => this.cancel(new PointSubError('ERR_TIMEOUT', `${what} took longer than ${timeout} ms`)),
-        timeout
+      if (typeof timeout !== 'number' || !(timeout >= 0)) {
+        throw new PointSubError('ERR_INVALID_ARGUMENT', `timeout is a number of milliseconds, not ${textOf(timeout)}`)
+      }
+      this.#timer = startTimer(timeout, () =>
+        this.cancel(new PointSubError('ERR_TIMEOUT', `${what} took longer than ${timeout} ms`))
       )
     }
     signal?.addEventListener('abort', this.#onAbort)
@@ -73,12 +81,13 @@ export class Cancellation implements Disposable {
   }
 
   readonly #onAbort = (): void => {
-    if (this.#callerSignal !== undefined) this.cancel(abortError(this.#callerSignal, 'the operation'))
+    if (this.#callerSignal !== undefined) this.cancel(abortError(this.#callerSignal, this.#what))
   }
 }
 
 function abortError(signal: AbortSignal, what: string): PointSubError {
   const cause: unknown = signal.reason
+  if (cause instanceof PointSubError) return cause
   return cause instanceof DOMException && cause.name === 'TimeoutError'
     ? new PointSubError('ERR_TIMEOUT', `${what} was stopped by its AbortSignal.timeout()`, { cause })
     : new PointSubError('ERR_ABORTED', `${what} was aborted by its signal`, { cause })

@@ -94,7 +94,16 @@ export class PointSubError extends Error {
 export function messageOf(error: unknown): string {
   // libp2p also rejects with the event that a stream closed.
   if (error instanceof Event) return `${error.type} event`
-  return error instanceof Error ? error.message : String(error)
+  return error instanceof Error ? error.message : textOf(error)
+}
+
+/** Any value as text; some have no way of their own to become one. */
+export function textOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
 }
 
 /** The `name` of anything that was thrown, by which libp2p's errors are told apart. */

@@ -1,4 +1,5 @@
-import { PointSubError } from './errors.ts'
+import { PointSubError, textOf } from './errors.ts'
+import { LONGEST_TIMER } from './timers.ts'
 
 /** One numeric option: its default, its bounds and its text. README's tables are checked against these rows. */
 export interface OptionRow {
@@ -22,9 +23,6 @@ export type Given<T extends OptionTable> = {
 }
 
 const MIB = 1024 * 1024
-/** setTimeout's own bound: a longer delay would fire at once. */
-const LONGEST_TIMER = 2 ** 31 - 1
-
 const ms = (value: number, doc: string): OptionRow => ({ default: value, min: 1, max: LONGEST_TIMER, unit: 'ms', doc })
 const bytes = (value: number, max: number, doc: string): OptionRow => ({
   default: value,
@@ -149,7 +147,7 @@ function resolveOne(what: string, row: OptionRow, value: number | undefined): nu
   if (!Number.isInteger(value) || value < row.min || value > row.max) {
     throw new PointSubError(
       'ERR_INVALID_CONFIG',
-      `${what} must be a whole number${row.unit === 'count' ? '' : ` of ${row.unit}`} from ${row.min} to ${row.max}, not ${String(value)}`
+      `${what} must be a whole number${row.unit === 'count' ? '' : ` of ${row.unit}`} from ${row.min} to ${row.max}, not ${textOf(value)}`
     )
   }
   return value

@@ -8,7 +8,7 @@ export type PeerLike = PeerId | Multiaddr | readonly Multiaddr[] | string
 
 /** A peer as libp2p's `dial()` takes it. */
 export interface PeerTarget {
-  /** Unknown only when a multiaddr without `/p2p/…` was given: then the handshake tells. */
+  /** Unknown only when a multiaddr without `/p2p/…` was given: then the handshake tells, and {@link identified} notes. */
   readonly id: PeerId | undefined
   readonly dial: PeerId | Multiaddr[]
   /** For error messages. */
@@ -38,6 +38,19 @@ export function parsePeer(peer: PeerLike): PeerTarget {
   }
 }
 
+/** A target whose peer is known. */
+export type KnownPeer = PeerTarget & { readonly id: PeerId }
+
+export function isKnown(target: PeerTarget): target is KnownPeer {
+  return target.id !== undefined
+}
+
+/** The target with what the handshake has told, so that libp2p finds its connection again. */
+export function identified(target: PeerTarget, id: PeerId): KnownPeer {
+  const addresses = isPeerId(target.dial) ? [] : target.dial
+  return { id, dial: addresses.map(address => address.encapsulate(`/p2p/${id.toString()}`)), name: target.name }
+}
+
 function fromPeerId(id: PeerId): PeerTarget {
   return { id, dial: id, name: id.toString() }
 }
@@ -56,7 +69,9 @@ function fromMultiaddrs(addresses: readonly Multiaddr[]): PeerTarget {
   return dialable.length === 0 ? fromPeerId(id) : { id, dial: dialable, name }
 }
 
-/** The last peer id in the address: a relayed one names the relay first. */
+/** The peer an address ends at, which is not the relay that a relayed one leads through. */
 function idOf(address: Multiaddr): string | undefined {
-  return address.getComponents().findLast(component => component.name === 'p2p')?.value
+  const components = address.getComponents()
+  const relayed = components.findLastIndex(component => component.name === 'p2p-circuit')
+  return components.findLast((component, index) => index > relayed && component.name === 'p2p')?.value
 }

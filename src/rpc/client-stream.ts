@@ -6,13 +6,17 @@ import { FrameDecoder } from '../frame/plain.ts'
 /** How long a peer may take to end a stream that is not needed any more, in ms. */
 const LINGER = 1_000
 
+/** How a stream ended: by the peer's FIN where an answer could have begun, unused on this side, or otherwise. */
+export type StreamEnd = 'fin' | 'unused' | 'failure'
+
 /** One outbound stream of the plain wire: one request at a time, any number one after the other. */
 export class ClientStream {
   readonly #conn: Conn
   readonly #decoder: FrameDecoder
-  readonly #onEnd: (unused: boolean) => void
+  readonly #onEnd: (how: StreamEnd) => void
   #answer: PromiseWithResolvers<Uint8Array> | undefined
-  #ended = false
+  /** Why no request can be sent on it any more. */
+  #ended: PointSubError | undefined
   /** What had been written before the request in flight. */
   #writtenBefore = 0
   /** Requests answered so far. */
@@ -20,10 +24,8 @@ export class ClientStream {
   /** When the last answer came, on performance.now()'s clock. */
   lastUsed: number = performance.now()
 
-  /**
-   * @param onEnd called once when the stream can serve no more requests; `unused`: the peer ended it between requests
-   */
-  constructor(conn: Conn, maxBlockSize: number, onEnd: (unused: boolean) => void) {
+  /** @param onEnd called once when the stream can serve no more requests */
+  constructor(conn: Conn, maxBlockSize: number, onEnd: (how: StreamEnd) => void) {
     this.#conn = conn
     this.#decoder = new FrameDecoder(maxBlockSize)
     this.#onEnd = onEnd
@@ -32,7 +34,7 @@ export class ClientStream {
 
   /** Whether no request can be sent on it any more. */
   get ended(): boolean {
-    return this.#ended
+    return this.#ended !== undefined
   }
 
   get conn(): Conn {
@@ -46,7 +48,8 @@ export class ClientStream {
    * @throws PointSubError with `sent`
    */
   async request(frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
-    if (cancellation.reason !== undefined) throw cancellation.reason.with({ sent: false })
+    const refusal = cancellation.reason ?? this.#ended
+    if (refusal !== undefined) throw refusal.with({ sent: false })
     const answer = Promise.withResolvers<Uint8Array>()
     this.#answer = answer
     this.#writtenBefore = this.#conn.bytesWritten
@@ -66,7 +69,7 @@ export class ClientStream {
 
   /** Ends the stream politely if it is unused, at once otherwise; resolves when it is gone. */
   async close(reason: PointSubError): Promise<void> {
-    if (this.#answer === undefined) this.#retire(false)
+    if (this.#answer === undefined) this.#retire(reason, 'unused')
     else this.#end(reason)
     await this.#conn.closed
   }
@@ -84,7 +87,7 @@ export class ClientStream {
       }
     } catch (error) {
       // A stream that was closed on this side stops reading with an error, too.
-      if (!this.#ended) this.#end(error)
+      if (this.#ended === undefined) this.#end(error)
     }
   }
 
@@ -101,34 +104,33 @@ export class ClientStream {
     if (this.#decoder.inFrame) {
       this.#end(this.#error('ERR_UNEXPECTED_EOF', 'the stream ended in the middle of an answer'))
     } else if (this.#answer !== undefined) {
-      this.#end(
-        this.#error('ERR_NO_RESPONSE', 'the peer ended the stream without an answer; its handler may have failed')
-      )
+      const message = 'the peer ended the stream without an answer; its handler may have failed'
+      this.#end(this.#error('ERR_NO_RESPONSE', message), 'fin')
     } else {
-      this.#retire(true)
+      this.#retire(this.#error('ERR_NO_RESPONSE', 'the peer ended the stream before the request'), 'fin')
     }
   }
 
   /** Ends a stream that carries no request. */
-  #retire(unused: boolean): void {
-    this.#markEnded(unused)
+  #retire(reason: PointSubError, how: StreamEnd): void {
+    this.#markEnded(reason, how)
     this.#conn.close({ linger: LINGER }).catch((error: unknown) => this.#conn.reset(asError(error)))
   }
 
   /** Fails the request in flight, if any, and gives the stream up. */
-  #end(cause: unknown): void {
+  #end(cause: unknown, how: StreamEnd = 'failure'): void {
     const error = cause instanceof PointSubError ? cause : this.#error('ERR_STREAM_RESET', String(cause))
-    this.#markEnded(false)
+    this.#markEnded(error, how)
     const sent = this.#conn.bytesWritten > this.#writtenBefore
     this.#answer?.reject(error.with({ peer: this.#peer, protocol: this.#conn.protocol, sent }))
     this.#answer = undefined
     this.#conn.reset(error)
   }
 
-  #markEnded(unused: boolean): void {
-    if (this.#ended) return
-    this.#ended = true
-    this.#onEnd(unused)
+  #markEnded(reason: PointSubError, how: StreamEnd): void {
+    if (this.#ended !== undefined) return
+    this.#ended = reason
+    this.#onEnd(how)
   }
 
   get #peer(): string {

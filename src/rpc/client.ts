@@ -1,12 +1,11 @@
-import type { PeerId } from '@libp2p/interface'
-import { connect } from '../conn/connect.ts'
 import { openConn } from '../conn/dial.ts'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
-import { PointSubError } from '../core/errors.ts'
+import { PointSubError, textOf } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
-import { type PeerLike, type PeerTarget, parsePeer } from '../core/peers.ts'
+import { isKnown, type KnownPeer, type PeerLike, type PeerTarget, parsePeer } from '../core/peers.ts'
 import { encodeFrame } from '../frame/plain.ts'
+import { PeerLookup } from './peer-lookup.ts'
 import { StreamHabits } from './stream-habits.ts'
 import { StreamPool } from './stream-pool.ts'
 import { Sweeper } from './sweeper.ts'
@@ -20,13 +19,15 @@ export class Client implements AsyncDisposable {
   readonly #habits = new StreamHabits()
   readonly #pools = new Map<string, StreamPool>()
   readonly #sweeper: Sweeper
-  readonly #closing = new Cancellation({})
+  readonly #lookup: PeerLookup
+  #closed: PointSubError | undefined
 
   /** @throws PointSubError `ERR_INVALID_CONFIG` */
   constructor(host: Host, options: ClientOptions = {}) {
     this.#host = host
     this.#options = resolveOptions(OPTIONS.client, options, 'Client')
     this.#sweeper = new Sweeper(this.#options.idleTimeout)
+    this.#lookup = new PeerLookup(host, this.#options.connectTimeout)
   }
 
   /**
@@ -46,9 +47,8 @@ export class Client implements AsyncDisposable {
       target = parsePeer(peer)
       const { signal, timeout = this.#options.timeout } = options
       using cancellation = new Cancellation({ signal, timeout }, 'the call')
-      // Only the handshake tells who answers at an address without a peer id.
-      const id = target.id ?? (await this.#whoIsAt(target, cancellation))
-      const pool = this.#pool({ ...target, id }, protocol)
+      const known = isKnown(target) ? target : await this.#lookup.find(target, cancellation)
+      const pool = this.#pool(known, protocol)
       const stream = await pool.acquire(cancellation)
       try {
         return await stream.request(frame, cancellation)
@@ -57,7 +57,7 @@ export class Client implements AsyncDisposable {
       }
     } catch (error) {
       throw error instanceof PointSubError
-        ? error.with({ peer: target?.id?.toString() ?? target?.name ?? String(peer), protocol, sent: false })
+        ? error.with({ peer: target?.id?.toString() ?? target?.name ?? textOf(peer), protocol, sent: false })
         : error
     }
   }
@@ -65,7 +65,8 @@ export class Client implements AsyncDisposable {
   /** Fails the calls in flight with `ERR_CLIENT_CLOSED` and closes every stream. The host goes on. */
   async close(): Promise<void> {
     const reason = new PointSubError('ERR_CLIENT_CLOSED', 'the client was closed')
-    this.#closing.cancel(reason)
+    this.#closed ??= reason
+    this.#lookup.close(reason)
     await Promise.all([...this.#pools.values()].map(pool => pool.close(reason)))
   }
 
@@ -74,7 +75,7 @@ export class Client implements AsyncDisposable {
   }
 
   #check(protocol: string, request: Uint8Array): Uint8Array {
-    if (this.#closing.reason !== undefined) throw this.#closing.reason
+    if (this.#closed !== undefined) throw this.#closed
     if (typeof protocol !== 'string' || protocol === '') {
       throw new PointSubError('ERR_INVALID_ARGUMENT', 'a protocol id is a text such as /echo/1.0.0')
     }
@@ -84,26 +85,13 @@ export class Client implements AsyncDisposable {
     return encodeFrame(request, this.#options.maxBlockSize)
   }
 
-  async #whoIsAt(target: PeerTarget, cancellation: Cancellation): Promise<PeerId> {
-    using connecting = new Cancellation(
-      { signal: cancellation.signal, timeout: this.#options.connectTimeout },
-      `connecting to ${target.name}`
-    )
-    const takeBack = this.#closing.onCancel(reason => connecting.cancel(reason))
-    try {
-      return (await connect(this.#host, target, connecting)).remotePeer
-    } finally {
-      takeBack()
-    }
-  }
-
-  #pool(target: PeerTarget & { id: PeerId }, protocol: string): StreamPool {
-    if (this.#closing.reason !== undefined) throw this.#closing.reason
+  #pool(target: KnownPeer, protocol: string): StreamPool {
+    if (this.#closed !== undefined) throw this.#closed
     const key = `${target.id.toString()} ${protocol}`
     return this.#pools.get(key) ?? this.#createPool(key, target, protocol)
   }
 
-  #createPool(key: string, target: PeerTarget & { id: PeerId }, protocol: string): StreamPool {
+  #createPool(key: string, target: KnownPeer, protocol: string): StreamPool {
     const pool: StreamPool = new StreamPool({
       options: this.#options,
       habits: this.#habits,

@@ -1,4 +1,5 @@
 import type { Conn } from '../conn/conn.ts'
+import { toPointSubError } from '../conn/stream-errors.ts'
 import { messageOf, PointSubError } from '../core/errors.ts'
 import type { OPTIONS, Resolved } from '../core/options.ts'
 import { encodeFrame, FrameDecoder } from '../frame/plain.ts'
@@ -129,13 +130,22 @@ export class ServerStream implements Sweepable {
       }
     }
     try {
-      const answer = await this.#handler(request, context)
-      if (answer instanceof Uint8Array) return encodeFrame(answer, this.#options.maxBlockSize)
+      const answer: unknown = await this.#handler(request, context)
+      if (answer instanceof Uint8Array) return this.#encode(answer)
       throw new TypeError('a handler must return a Uint8Array')
     } catch (cause) {
-      throw new HandlerFailure(this.#asPointSubError(cause))
+      if (cause instanceof HandlerFailure) throw cause
+      throw new HandlerFailure(this.#error('ERR_HANDLER_FAILED', `the handler failed: ${messageOf(cause)}`, cause))
     } finally {
       this.#abort = undefined
+    }
+  }
+
+  #encode(answer: Uint8Array): Uint8Array {
+    try {
+      return encodeFrame(answer, this.#options.maxBlockSize)
+    } catch (error) {
+      throw new HandlerFailure(this.#asPointSubError(error))
     }
   }
 
@@ -162,12 +172,15 @@ export class ServerStream implements Sweepable {
 
   #asPointSubError(cause: unknown): PointSubError {
     const details = { peer: this.#conn.remotePeer.toString(), protocol: this.#conn.protocol }
-    if (cause instanceof PointSubError) return cause.with(details)
-    return new PointSubError('ERR_HANDLER_FAILED', `the handler failed: ${messageOf(cause)}`, { ...details, cause })
+    return toPointSubError(cause, 'ERR_STREAM_RESET', 'the stream failed', details)
   }
 
-  #error(code: 'ERR_TIMEOUT', message: string): PointSubError {
-    return new PointSubError(code, message, { peer: this.#conn.remotePeer.toString(), protocol: this.#conn.protocol })
+  #error(code: 'ERR_TIMEOUT' | 'ERR_HANDLER_FAILED', message: string, cause?: unknown): PointSubError {
+    return new PointSubError(code, message, {
+      peer: this.#conn.remotePeer.toString(),
+      protocol: this.#conn.protocol,
+      cause
+    })
   }
 }
 

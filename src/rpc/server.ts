@@ -4,7 +4,7 @@ import { handleConns } from '../conn/listen.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
-import { unref } from '../core/timers.ts'
+import { startTimer } from '../core/timers.ts'
 import { ServerStream } from './server-stream.ts'
 import { Sweeper } from './sweeper.ts'
 import type { Handler } from './types.ts'
@@ -34,7 +34,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   readonly #host: Host
   readonly #options: Resolved<typeof OPTIONS.server>
   readonly #sweeper: Sweeper
-  readonly #streams = new Map<ServerStream, Promise<void>>()
+  readonly #streams = new Map<ServerStream, Conn>()
   readonly #unhandle = new Map<string, () => Promise<void>>()
   #stopped: Promise<void> | undefined
 
@@ -93,12 +93,12 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   async #stop(grace: number): Promise<void> {
     const unhandled = Promise.all([...this.#unhandle.values()].map(unhandle => unhandle()))
     for (const stream of this.#streams.keys()) stream.stop()
-    const timer = setTimeout(() => {
+    const timer = startTimer(grace, () => {
       const reason = new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped')
       for (const stream of this.#streams.keys()) stream.kill(reason)
-    }, grace)
-    unref(timer)
-    await Promise.all(this.#streams.values())
+    })
+    // The streams, not the handlers: one that never ends must not keep the server from stopping.
+    await Promise.all([...this.#streams.values()].map(conn => conn.closed))
     clearTimeout(timer)
     await unhandled
   }
@@ -110,7 +110,12 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
     }
     const stream = new ServerStream(conn, handler, this.#options)
     this.#sweeper.add(stream)
-    this.#streams.set(stream, this.#serve(stream, conn))
+    this.#streams.set(stream, conn)
+    void conn.closed.then(() => {
+      this.#sweeper.delete(stream)
+      this.#streams.delete(stream)
+    })
+    void this.#serve(stream, conn)
   }
 
   async #serve(stream: ServerStream, conn: Conn): Promise<void> {
@@ -120,10 +125,6 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       if (!(error instanceof PointSubError)) throw error
       const detail: ServerFailure = { error, peer: conn.remotePeer, protocol: conn.protocol }
       this.safeDispatchEvent('failure', { detail })
-    } finally {
-      this.#sweeper.delete(stream)
-      await conn.closed
-      this.#streams.delete(stream)
     }
   }
 }

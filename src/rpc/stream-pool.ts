@@ -2,16 +2,10 @@ import type { Conn } from '../conn/conn.ts'
 import { Cancellation } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { OPTIONS, Resolved } from '../core/options.ts'
-import { ClientStream } from './client-stream.ts'
-import type { StreamHabits } from './stream-habits.ts'
+import { startTimer, type Timer } from '../core/timers.ts'
+import { ClientStream, type StreamEnd } from './client-stream.ts'
+import { restAfterAnswer, type StreamHabits } from './stream-habits.ts'
 import type { Sweepable } from './sweeper.ts'
-
-/**
- * How long a stream rests after the first answer of an unknown peer, in ms. A peer that serves one request a stream
- * sends its FIN right behind the answer; a second request written before that FIN is seen could not be told from one
- * that failed.
- */
-const PROBATION = 25
 
 /** After a stream could not be opened while others are open, how long to make do with those, in ms. */
 const OPEN_BACKOFF = 1_000
@@ -33,22 +27,74 @@ interface Waiter {
 /** The streams to one peer and protocol: handed to one call at a time, callers beyond the limit wait in order. */
 export class StreamPool implements Sweepable {
   readonly #init: StreamPoolInit
+  /** Every stream that is not gone yet, those that only wait for the peer to end them included. */
   readonly #live = new Set<ClientStream>()
   readonly #opening = new Set<Cancellation>()
-  readonly #probation = new Map<ClientStream, ReturnType<typeof setTimeout>>()
+  /** Streams that have answered and may be ended by the peer any moment. */
+  readonly #resting = new Map<ClientStream, Timer>()
   #idle: ClientStream[] = []
   #waiters: Waiter[] = []
   #noOpenBefore = 0
+  #closed: PointSubError | undefined
 
   constructor(init: StreamPoolInit) {
     this.#init = init
   }
 
-  /** A stream for one request; give it back with {@link release}. */
-  acquire(cancellation: Cancellation): ClientStream | Promise<ClientStream> {
-    if (cancellation.reason !== undefined) throw cancellation.reason.with({ sent: false })
-    const stream = this.#idle.pop()
-    if (stream !== undefined) return stream
+  /**
+   * A stream for one request; give it back with {@link release}.
+   *
+   * @throws PointSubError with `sent: false`
+   */
+  async acquire(cancellation: Cancellation): Promise<ClientStream> {
+    for (;;) {
+      const refusal = cancellation.reason ?? this.#closed
+      if (refusal !== undefined) throw refusal.with({ sent: false })
+      const stream = this.#idle.pop() ?? (await this.#wait(cancellation))
+      // One that ended before its first request says why when it is asked to carry one.
+      if (!stream.ended || stream.requests === 0) return stream
+    }
+  }
+
+  release(stream: ClientStream): void {
+    if (stream.ended) return
+    const { habits, options } = this.#init
+    const { connection, protocol } = stream.conn
+    if (stream.requests > 1) habits.learn(connection, protocol, 'many')
+    const habit = habits.get(connection, protocol)
+    if (stream.requests >= options.maxRequestsPerStream) {
+      void stream.close(new PointSubError('ERR_STREAM_CLOSED', 'the stream has served its requests'))
+    } else if (habit === 'many' || stream.requests === 0) {
+      this.#offer(stream)
+    } else {
+      const rested = (): void => {
+        this.#resting.delete(stream)
+        // Long enough for any FIN: what looked like a peer of one request a stream is none.
+        if (habit === 'one') habits.learn(connection, protocol, 'many')
+        this.#offer(stream)
+      }
+      this.#resting.set(stream, startTimer(restAfterAnswer(habit), rested))
+      this.#grow()
+    }
+  }
+
+  /** Closes what has not been used for `idleTimeout`. */
+  sweep(now: number): void {
+    const { idleTimeout } = this.#init.options
+    const reason = new PointSubError('ERR_STREAM_CLOSED', 'the stream was not used')
+    for (const stream of this.#idle.filter(({ lastUsed }) => now - lastUsed > idleTimeout)) void stream.close(reason)
+  }
+
+  /** Fails every call and closes every stream; resolves when they are gone. */
+  async close(reason: PointSubError): Promise<void> {
+    this.#closed ??= reason
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(reason.with({ sent: false }))
+    this.#stopOpening(reason)
+    await Promise.all([...this.#live].map(stream => stream.close(reason)))
+    this.#checkEmpty()
+  }
+
+  #wait(cancellation: Cancellation): Promise<ClientStream> {
     const { promise, resolve, reject } = Promise.withResolvers<ClientStream>()
     const waiter: Waiter = { resolve, reject }
     this.#waiters.push(waiter)
@@ -63,42 +109,6 @@ export class StreamPool implements Sweepable {
     return promise.finally(takeBack)
   }
 
-  release(stream: ClientStream): void {
-    if (stream.ended) return
-    const { habits, options } = this.#init
-    const { connection, protocol } = stream.conn
-    if (stream.requests > 1) habits.learn(connection, protocol, 'many')
-    const habit = habits.get(connection, protocol)
-    if (habit === 'one' || stream.requests >= options.maxRequestsPerStream) {
-      void stream.close(new PointSubError('ERR_STREAM_CLOSED', 'the stream has served its requests'))
-    } else if (habit === undefined) {
-      this.#probation.set(
-        stream,
-        setTimeout(() => {
-          this.#probation.delete(stream)
-          this.#offer(stream)
-        }, PROBATION)
-      )
-    } else {
-      this.#offer(stream)
-    }
-  }
-
-  /** Closes what has not been used for `idleTimeout`. */
-  sweep(now: number): void {
-    const { idleTimeout } = this.#init.options
-    const reason = new PointSubError('ERR_STREAM_CLOSED', 'the stream was not used')
-    for (const stream of this.#idle.filter(({ lastUsed }) => now - lastUsed > idleTimeout)) void stream.close(reason)
-  }
-
-  /** Fails every call and closes every stream; resolves when they are gone. */
-  async close(reason: PointSubError): Promise<void> {
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(reason.with({ sent: false }))
-    this.#stopOpening(reason)
-    await Promise.all([...this.#live].map(stream => stream.close(reason)))
-    this.#checkEmpty()
-  }
-
   #offer(stream: ClientStream): void {
     const waiter = this.#waiters.shift()
     if (waiter !== undefined) waiter.resolve(stream)
@@ -110,11 +120,20 @@ export class StreamPool implements Sweepable {
     const { maxStreamsPerPeer } = this.#init.options
     if (this.#live.size > 0 && performance.now() < this.#noOpenBefore) return
     while (
-      this.#waiters.length > this.#opening.size + this.#probation.size &&
+      this.#waiters.length > this.#opening.size + this.#soonRested() &&
       this.#live.size + this.#opening.size < maxStreamsPerPeer
     ) {
       void this.#open()
     }
+  }
+
+  /** Resting streams worth waiting for: not those of a peer that is known to end them. */
+  #soonRested(): number {
+    let count = 0
+    for (const { conn } of this.#resting.keys()) {
+      if (this.#init.habits.get(conn.connection, conn.protocol) !== 'one') count += 1
+    }
+    return count
   }
 
   async #open(): Promise<void> {
@@ -127,8 +146,9 @@ export class StreamPool implements Sweepable {
         conn.reset(cancellation.reason)
         return
       }
-      const stream: ClientStream = new ClientStream(conn, maxBlockSize, unused => this.#onEnd(stream, unused))
+      const stream: ClientStream = new ClientStream(conn, maxBlockSize, how => this.#onEnd(stream, how))
       this.#live.add(stream)
+      void conn.closed.then(() => this.#onGone(stream))
       this.#offer(stream)
     } catch (error) {
       // What was given up concerns none of those who came after.
@@ -154,15 +174,18 @@ export class StreamPool implements Sweepable {
     this.#checkEmpty()
   }
 
-  #onEnd(stream: ClientStream, unused: boolean): void {
-    this.#live.delete(stream)
+  /** The stream serves no more requests, but may be there until the peer has ended it, too. */
+  #onEnd(stream: ClientStream, how: StreamEnd): void {
     this.#idle = this.#idle.filter(other => other !== stream)
-    clearTimeout(this.#probation.get(stream))
-    this.#probation.delete(stream)
-    // A stream that ends right behind its first answer is how a peer of one request a stream shows itself.
-    const atOnce = performance.now() - stream.lastUsed <= PROBATION * 2
+    clearTimeout(this.#resting.get(stream))
+    this.#resting.delete(stream)
     const { connection, protocol } = stream.conn
-    if (unused && stream.requests === 1 && atOnce) this.#init.habits.learn(connection, protocol, 'one')
+    // A FIN behind the first answer, or instead of the second, is how a peer of one request a stream shows itself.
+    if (how === 'fin' && stream.requests === 1) this.#init.habits.suspect(connection, protocol)
+  }
+
+  #onGone(stream: ClientStream): void {
+    this.#live.delete(stream)
     this.#grow()
     this.#checkEmpty()
   }

@@ -11,7 +11,7 @@ it('a peer that never ends its side of a stream the server ended is reset in the
     'the server gives the stream up',
     () => rpc.servedStreams,
     streams => streams === 0,
-    { within: 15_000 },
+    { within: 15_000 }
   )
   await rpc.nothingLeft()
 })

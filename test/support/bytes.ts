@@ -25,7 +25,7 @@ export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /** A u32 in big-endian order. */
-export function u32(value: number): Uint8Array {
+export function u32(value: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(4)
   new DataView(bytes.buffer).setUint32(0, value)
   return bytes

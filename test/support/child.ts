@@ -20,7 +20,7 @@ export class ChildPeer implements AsyncDisposable {
   static async start(role: Role): Promise<ChildPeer> {
     const strip = process.features.typescript === false ? ['--experimental-strip-types'] : []
     const child = fork(PROGRAM, [JSON.stringify(role)], {
-      execArgv: ['--conditions=@pointsub/source', '--no-warnings', ...strip],
+      execArgv: ['--conditions=@pointsub/source', '--no-warnings', ...strip]
     })
     const peer = new ChildPeer(child)
     await peer.report('ready')
@@ -31,7 +31,7 @@ export class ChildPeer implements AsyncDisposable {
   async report<K extends Report['kind']>(
     kind: K,
     milliseconds = 20_000,
-    isWanted: (report: Extract<Report, { kind: K }>) => boolean = () => true,
+    isWanted: (report: Extract<Report, { kind: K }>) => boolean = () => true
   ): Promise<Extract<Report, { kind: K }>> {
     const isOfKind = (report: Report): report is Extract<Report, { kind: K }> => report.kind === kind
     const found = await until(
@@ -39,10 +39,10 @@ export class ChildPeer implements AsyncDisposable {
       () => ({
         report: this.reports.filter(isOfKind).findLast(isWanted),
         failure: this.reports.find(report => report.kind === 'failed'),
-        exitCode: this.#process.exitCode,
+        exitCode: this.#process.exitCode
       }),
       ({ report, failure, exitCode }) => report !== undefined || failure !== undefined || exitCode !== null,
-      { within: milliseconds },
+      { within: milliseconds }
     )
     if (found.report === undefined) throw new Error(`the child failed: ${JSON.stringify(found)}`)
     return found.report

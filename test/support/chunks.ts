@@ -17,11 +17,15 @@ export const BODIES: fc.Arbitrary<Uint8Array[]> = fc.array(
     {
       weight: 1,
       arbitrary: fc
-        .tuple(fc.constantFrom(16_380, 16_384, 32_768, 65_535, 65_536, 100_000), fc.integer({ min: -2, max: 2 }), fc.nat(255))
-        .map(([length, more, byte]) => new Uint8Array(length + more).fill(byte)),
-    },
+        .tuple(
+          fc.constantFrom(16_380, 16_384, 32_768, 65_535, 65_536, 100_000),
+          fc.integer({ min: -2, max: 2 }),
+          fc.nat(255)
+        )
+        .map(([length, more, byte]) => new Uint8Array(length + more).fill(byte))
+    }
   ),
-  { maxLength: 12 },
+  { maxLength: 12 }
 )
 
 /** Chunks of bytes that are no frames, or frames with something wrong, cut anywhere. */
@@ -37,10 +41,10 @@ export function hostileChunks(maxBytes: number): fc.Arbitrary<Uint8Array[]> {
     fc.uint8Array({ minLength: 1, maxLength: 200 }),
     frame,
     fc.tuple(frame, fc.nat(20)).map(([bytes, cut]) => bytes.slice(0, Math.max(1, bytes.byteLength - cut))),
-    fc.tuple(fc.constantFrom(0xffff_ffff, 0x8000_0000, 0x7fff_ffff, maxBytes + 1), small).map(([length, body]) =>
-      join(header(length), body),
-    ),
-    fc.tuple(fc.integer({ min: 65, max: maxBytes }), small).map(([length, body]) => join(header(length), body)),
+    fc
+      .tuple(fc.constantFrom(0xffff_ffff, 0x8000_0000, 0x7fff_ffff, maxBytes + 1), small)
+      .map(([length, body]) => join(header(length), body)),
+    fc.tuple(fc.integer({ min: 65, max: maxBytes }), small).map(([length, body]) => join(header(length), body))
   )
   return fc
     .tuple(fc.array(piece, { minLength: 1, maxLength: 6 }), CUTS)

@@ -1,8 +1,10 @@
+import { until } from './until.ts'
+
 const MIB = 1024 * 1024
 
 function collectGarbage(): void {
   if (globalThis.gc === undefined) throw new Error('run with --expose-gc (vitest.config.ts does)')
-  void globalThis.gc()
+  globalThis.gc()
 }
 
 /** Bytes in use after garbage collection, ArrayBuffers included. */
@@ -16,10 +18,24 @@ export async function bytesInUse(): Promise<number> {
   return heapUsed + arrayBuffers
 }
 
-/** Bytes of ArrayBuffers after garbage collection, at once. */
-export function arrayBufferBytes(): number {
-  collectGarbage()
-  return process.memoryUsage().arrayBuffers
+/** Bytes of ArrayBuffers in use. V8 frees them on a thread of its own, some time after a collection. */
+export async function arrayBufferBytes(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY
+  for (let round = 0; round < 4; round += 1) {
+    collectGarbage()
+    await new Promise(resolve => setTimeout(resolve, 2))
+    least = Math.min(least, process.memoryUsage().arrayBuffers)
+  }
+  return least
+}
+
+/** Waits until ArrayBuffers hold no more than `bytes` above `before`. */
+export async function arrayBuffersWithin(bytes: number, before: number): Promise<void> {
+  const look = (): number => {
+    collectGarbage()
+    return inMiB(process.memoryUsage().arrayBuffers - before)
+  }
+  await until(`at most ${inMiB(bytes)} MiB are held`, look, held => held <= inMiB(bytes), { within: 3_000 })
 }
 
 export function inMiB(bytes: number): number {

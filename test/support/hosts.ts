@@ -79,12 +79,12 @@ export class HostPair implements AsyncDisposable {
     await until(
       'the server has the connection',
       () => this.server.getConnections(this.client.peerId).length,
-      connections => connections > 0,
+      connections => connections > 0
     )
     return connection
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.both.map(host => host.stop()))
+    await Promise.all(this.both.map(async host => host.stop()))
   }
 }

@@ -22,7 +22,7 @@ export function onFrames(stream: Stream, onBody: (body: Uint8Array) => void): vo
 export async function handleRaw(
   host: TestHost,
   protocol: string,
-  onStream: (stream: Stream, connection: Connection) => void | Promise<void>,
+  onStream: (stream: Stream, connection: Connection) => void | Promise<void>
 ): Promise<void> {
   await host.handle(protocol, onStream, { maxInboundStreams: 100_000 })
 }
@@ -69,7 +69,7 @@ export class RawStream {
     return until(
       `${length} bytes arrive`,
       () => this.received,
-      bytes => bytes.byteLength >= length,
+      bytes => bytes.byteLength >= length
     )
   }
 
@@ -78,7 +78,7 @@ export class RawStream {
     await until(
       'the other side ends the stream',
       () => ({ finished: this.finished, over: this.isOver, status: this.stream.status }),
-      ({ finished, over }) => finished || over,
+      ({ finished, over }) => finished || over
     )
     return this.wasReset ? 'reset' : 'fin'
   }

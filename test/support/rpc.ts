@@ -6,7 +6,7 @@ import {
   type Handler,
   Server,
   type ServerFailure,
-  type ServerOptions,
+  type ServerOptions
 } from '../../src/index.ts'
 import { failuresOf } from './failures.ts'
 import { HostPair, type PairOptions } from './hosts.ts'
@@ -77,7 +77,7 @@ export class Rpc implements AsyncDisposable {
     await until(
       'the server has forgotten its streams',
       () => this.server.activeStreams,
-      streams => streams === 0,
+      streams => streams === 0
     )
   }
 
@@ -106,7 +106,7 @@ export class Gate {
     await until(
       'requests at the gate',
       () => this.entered,
-      entered => entered >= count,
+      entered => entered >= count
     )
   }
 
@@ -120,7 +120,7 @@ export class Gate {
 export async function repeat(
   count: number,
   concurrency: number,
-  task: (index: number) => Promise<void>,
+  task: (index: number) => Promise<void>
 ): Promise<void> {
   let next = 0
   const errors: unknown[] = []
@@ -136,5 +136,6 @@ export async function repeat(
     }
   }
   await Promise.all(Array.from({ length: concurrency }, work))
-  if (errors.length > 0) throw new Error(`${errors.length} of ${count} failed, the first: ${String(errors[0])}`, { cause: errors[0] })
+  if (errors.length > 0)
+    throw new Error(`${errors.length} of ${count} failed, the first: ${String(errors[0])}`, { cause: errors[0] })
 }

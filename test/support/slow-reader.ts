@@ -11,7 +11,7 @@ export async function pushAtSlowReader(bytes: number, bytesPerSecond: number): P
   const patience = expected * 2 + 30_000
   const [read, written] = await Promise.all([
     reader.report('transferred', patience),
-    writer.report('transferred', patience),
+    writer.report('transferred', patience)
   ])
   expect(read.bytes).toBe(bytes)
   expect(read.sha256).toBe(written.sha256)

@@ -1,7 +1,7 @@
 /** Every timer the package's own code has armed, and where. `process.getActiveResourcesInfo()` leaves out unref'd ones. */
 const armed = new Map<unknown, string>()
 
-const SOURCE = /\/src\/(?:core|conn|frame|rpc|host)\/[\w-]+\.ts:\d+/
+const SOURCE = /\/src\/(?!core\/timers)(?:core|conn|frame|rpc|host)\/[\w-]+\.ts:\d+/
 
 function armedBy(): string | undefined {
   const limit = Error.stackTraceLimit

@@ -16,14 +16,15 @@ export async function until<T>(
   what: string,
   look: () => T,
   isGood: (state: T) => boolean,
-  { within = 10_000 }: UntilOptions = {}
+  options: UntilOptions = {}
 ): Promise<T> {
-  const deadline = performance.now() + within
+  const patience = options.within ?? 10_000
+  const deadline = performance.now() + patience
   for (;;) {
     const state = look()
     if (isGood(state)) return state
     if (performance.now() > deadline) {
-      throw new Error(`${what}: not within ${within} ms; last seen: ${inspect(state, { depth: 5 })}`)
+      throw new Error(`${what}: not within ${patience} ms; last seen: ${inspect(state, { depth: 5 })}`)
     }
     await new Promise(resolve => setTimeout(resolve, POLL))
   }

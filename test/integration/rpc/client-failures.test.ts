@@ -19,13 +19,23 @@ async function expectFailure(rpc: Rpc, call: Promise<unknown>, code: string, sen
 
 describe('a call fails', () => {
   const BROKEN: [string, Handler][] = [
-    ['throws', () => { throw new Error('broken') }],
+    [
+      'throws',
+      () => {
+        throw new Error('broken')
+      }
+    ],
     ['rejects', () => Promise.reject(new Error('broken'))],
-    ['throws no Error', () => { throw Object.create(null) }],
+    [
+      'throws no Error',
+      () => {
+        throw Object.create(null)
+      }
+    ],
     ['returns a text', (() => 'hello') as unknown as Handler],
     ['returns nothing', (() => {}) as unknown as Handler],
     ['returns an ArrayBuffer', (() => new ArrayBuffer(3)) as unknown as Handler],
-    ['resolves to null', (() => Promise.resolve(null)) as unknown as Handler],
+    ['resolves to null', (() => Promise.resolve(null)) as unknown as Handler]
   ]
 
   it.each(BROKEN)('when the handler %s: ERR_NO_RESPONSE here, ERR_HANDLER_FAILED there', async (_, handler) => {
@@ -43,7 +53,7 @@ describe('a call fails', () => {
     expect(rpc.failures[0]?.error).toMatchObject({
       code: 'ERR_HANDLER_FAILED',
       protocol: PROTOCOL,
-      cause: { code: 'ERR_INVALID_PEER' },
+      cause: { code: 'ERR_INVALID_PEER' }
     })
   })
 
@@ -161,7 +171,7 @@ describe('a call fails', () => {
     await until(
       'the resets reach the server',
       () => rpc.servedStreams,
-      count => count === 0,
+      count => count === 0
     )
     gate.open()
     await rpc.nothingLeft()

@@ -20,7 +20,7 @@ async function strangerId(): Promise<string> {
 async function refused(
   rpc: Rpc,
   expected: { code: string; peer: string; protocol?: string },
-  { peer, protocol = PROTOCOL, options }: { peer: PeerLike; protocol?: string; options?: CancelOptions },
+  { peer, protocol = PROTOCOL, options }: { peer: PeerLike; protocol?: string; options?: CancelOptions }
 ): Promise<void> {
   await rpc.pair.connect()
   const before = rpc.leftovers()
@@ -36,14 +36,14 @@ describe('a call is refused, with nothing sent and nothing left, when', () => {
     async garbage => {
       await using rpc = await Rpc.create()
       await refused(rpc, { code: 'ERR_INVALID_PEER', peer: garbage }, { peer: garbage })
-    },
+    }
   )
 
   it.each<[string, unknown]>([
     ['null', null],
     ['an object', {}],
     ['an object without a prototype', Object.create(null)],
-    ['a symbol', Symbol('peer')],
+    ['a symbol', Symbol('peer')]
   ])('the peer is %s: ERR_INVALID_PEER', async (_, garbage) => {
     await using rpc = await Rpc.create()
     const error = await failureOf(rpc.client.send(garbage as PeerLike, PROTOCOL, HELLO))
@@ -55,7 +55,7 @@ describe('a call is refused, with nothing sent and nothing left, when', () => {
     ['the request is missing', PROTOCOL, undefined],
     ['the request is an ArrayBuffer', PROTOCOL, new ArrayBuffer(3)],
     ['the protocol is empty', '', HELLO],
-    ['the protocol is no text', 5, HELLO],
+    ['the protocol is no text', 5, HELLO]
   ])('%s: ERR_INVALID_ARGUMENT', async (_, protocol, request) => {
     await using rpc = await Rpc.create()
     const error = await failureOf(rpc.client.send(rpc.address, protocol as string, request as Uint8Array))
@@ -73,12 +73,12 @@ describe('a call is refused, with nothing sent and nothing left, when', () => {
         'peer id': self.peerId,
         text: self.peerId.toString(),
         address: addressOf(self),
-        'address without a peer id': bare,
+        'address without a peer id': bare
       }
       const peer = names[name] ?? ''
       const expected = name === 'address without a peer id' ? bare : self.peerId.toString()
       await refused(rpc, { code: 'ERR_DIAL_SELF', peer: expected }, { peer })
-    },
+    }
   )
 
   it('no address is known for the peer: ERR_PEER_NOT_FOUND', async () => {
@@ -114,7 +114,7 @@ describe('a call is refused, with nothing sent and nothing left, when', () => {
     const calls = Array.from({ length: 100 }, () => failureOf(rpc.client.send(rpc.address, '/test/unknown', HELLO)))
     const errors = await within(10_000, '100 refusals', Promise.all(calls))
     expect(new Set(errors.map(({ code, sent }) => `${code} ${String(sent)}`))).toEqual(
-      new Set(['ERR_PROTOCOL_UNSUPPORTED false']),
+      new Set(['ERR_PROTOCOL_UNSUPPORTED false'])
     )
     await nothingLeft('/test/unknown', rpc.pair.both)
   })
@@ -152,7 +152,7 @@ describe('a call that is still dialling', () => {
   async function dialling(
     name: string,
     stop: (controller: AbortController, client: Client) => void | Promise<void>,
-    options?: CancelOptions,
+    options?: CancelOptions
   ): Promise<{ code: string; sent: boolean | undefined }> {
     await using rpc = await Rpc.create()
     await using silent = await SilentServer.listen()
@@ -164,7 +164,7 @@ describe('a call that is still dialling', () => {
     await until(
       'the dial arrives',
       () => silent.connections,
-      count => count > 0,
+      count => count > 0
     )
     await stop(controller, client)
     const error = await within(3_000, 'the call ends', call)

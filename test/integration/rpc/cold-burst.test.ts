@@ -9,7 +9,7 @@ const HOSTS: [string, PairOptions][] = [
   ['hosts of createHost() over noise', { host: { security: ['noise'] } }],
   ['a stock server', { stockServer: true }],
   ['a stock client', { stockClient: true }],
-  ['stock hosts on both sides', { stockClient: true, stockServer: true }],
+  ['stock hosts on both sides', { stockClient: true, stockServer: true }]
 ]
 
 describe.each(HOSTS)('a burst on a cold connection between %s', (_, options) => {
@@ -35,7 +35,7 @@ describe.each(HOSTS)('a burst on a cold connection between %s', (_, options) => 
       await until(
         'both sides have lost it',
         () => rpc.pair.both.map(host => host.getConnections().length),
-        counts => counts.every(count => count === 0),
+        counts => counts.every(count => count === 0)
       )
     }
     await rpc.nothingLeft()
@@ -45,9 +45,7 @@ describe.each(HOSTS)('a burst on a cold connection between %s', (_, options) => 
     await using rpc = await Rpc.create(options)
     const [bare = ''] = rpc.address.toString().split('/p2p/')
     const request = randomBody(64 * KIB)
-    const answers = await Promise.all(
-      Array.from({ length: 200 }, () => rpc.client.send(bare, '/test/1.0.0', request)),
-    )
+    const answers = await Promise.all(Array.from({ length: 200 }, () => rpc.client.send(bare, '/test/1.0.0', request)))
     expect(answers.every(answer => sameBytes(answer, request))).toBe(true)
     expect(rpc.pair.client.getConnections()).toHaveLength(1)
   })

@@ -31,7 +31,7 @@ describe('calls in flight fail, and nothing is left, when', () => {
   it('the connection is aborted on the other side: it may reset the streams first', () =>
     losing(
       rpc => rpc.pair.server.getConnections()[0]?.abort(new Error('cut')),
-      ['ERR_CONNECTION_LOST', 'ERR_STREAM_RESET'],
+      ['ERR_CONNECTION_LOST', 'ERR_STREAM_RESET']
     ))
 
   it('the connection is closed on this side: ERR_CONNECTION_LOST', () =>
@@ -59,7 +59,7 @@ describe('the same client', () => {
       await until(
         'both sides have lost it',
         () => rpc.pair.both.map(host => host.getConnections().length),
-        counts => counts.every(count => count === 0),
+        counts => counts.every(count => count === 0)
       )
     }
     await rpc.nothingLeft()

@@ -26,7 +26,7 @@ class Worker {
     await until(
       'handlers at work',
       () => this.contexts.length,
-      number => number >= count,
+      number => number >= count
     )
   }
 
@@ -34,7 +34,7 @@ class Worker {
     await until(
       'handlers told to stop',
       () => this.aborted,
-      number => number >= count,
+      number => number >= count
     )
   }
 }
@@ -103,7 +103,7 @@ describe("a handler's context", () => {
     await until(
       'the server has lost the stream',
       () => rpc.servedStreams,
-      streams => streams === 0,
+      streams => streams === 0
     )
     expect(ask?.()).toBe(true)
     answer?.()

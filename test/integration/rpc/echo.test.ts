@@ -8,7 +8,7 @@ const SIZES = [0, 1, 300, 64 * KIB, MIB, 8 * MIB, 32 * MIB]
 const HOSTS: [string, string, PairOptions][] = [
   ['hosts of createHost() over TLS', '/tls/1.0.0', { host: { security: ['tls'] } }],
   ['hosts of createHost() over noise', '/noise', { host: { security: ['noise'] } }],
-  ['stock libp2p hosts', '/noise', { stockClient: true, stockServer: true }],
+  ['stock libp2p hosts', '/noise', { stockClient: true, stockServer: true }]
 ]
 
 describe.each(HOSTS)('an echo between %s', (_, encryption, options) => {

@@ -103,8 +103,8 @@ describe('calls aborted at any moment', () => {
           for (let turns = index % 7; turns > 0; turns -= 1) await turn()
           controller.abort()
           return textOf(await call)
-        }),
-      ),
+        })
+      )
     )
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome.status === 'fulfilled') expect(outcome.value).toBe(`call ${index}`)

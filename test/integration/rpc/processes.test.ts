@@ -31,7 +31,7 @@ it('calls to a process that is killed fail with ERR_CONNECTION_LOST and leave no
   await nothingLeft(HANG, [host])
   expect(await failureOf(client.send(child.address, ECHO, HELLO))).toMatchObject({
     code: 'ERR_DIAL_FAILED',
-    sent: false,
+    sent: false
   })
   await nothingLeft(ECHO, [host])
 })
@@ -52,7 +52,7 @@ it('a server process that is killed and started again is found by the same clien
     await until(
       'the connection is lost',
       () => host.getConnections().length,
-      count => count === 0,
+      count => count === 0
     )
     const answers = await Promise.all(Array.from({ length: 50 }, () => client.send(address, ECHO, HELLO)))
     expect(answers.map(textOf)).toEqual(answers.map(() => 'hello'))
@@ -79,18 +79,18 @@ it('handlers are told when the process that called them is killed, and nothing i
     kind: 'caller',
     address: addressOf(host).toString(),
     protocol: PROTOCOL,
-    calls: 20,
+    calls: 20
   })
   await until(
     'handlers at work',
     () => busy,
-    count => count === 20,
+    count => count === 20
   )
   await child.kill()
   await until(
     'handlers told',
     () => told,
-    count => count === 20,
+    count => count === 20
   )
   await nothingLeft(PROTOCOL, [host])
   expect(server.activeStreams).toBe(0)

@@ -119,7 +119,7 @@ describe('stopping a server', () => {
     await until(
       'the request arrives',
       () => waiting,
-      arrived => arrived,
+      arrived => arrived
     )
     await within(3_000, 'stop()', rpc.server.stop({ grace: 100 }))
     await call
@@ -135,7 +135,7 @@ describe('stopping a server', () => {
       expect(textOf(await rpc.client.send(rpc.address, '/test/scoped', HELLO))).toBe('hello')
     }
     expect(await failureOf(rpc.client.send(rpc.address, '/test/scoped', HELLO))).toMatchObject({
-      code: 'ERR_PROTOCOL_UNSUPPORTED',
+      code: 'ERR_PROTOCOL_UNSUPPORTED'
     })
   })
 })
@@ -147,7 +147,7 @@ describe('starting a protocol', () => {
     for (const server of [rpc.server, second]) {
       await expect(server.start(PROTOCOL, echo)).rejects.toMatchObject({
         code: 'ERR_PROTOCOL_EXISTS',
-        protocol: PROTOCOL,
+        protocol: PROTOCOL
       })
     }
     expect(second.protocols).toEqual([])
@@ -172,7 +172,7 @@ describe('starting a protocol', () => {
     await using rpc = await Rpc.create()
     await expect(rpc.server.start('', echo)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
     await expect(rpc.server.start('/x', undefined as unknown as Handler)).rejects.toMatchObject({
-      code: 'ERR_INVALID_ARGUMENT',
+      code: 'ERR_INVALID_ARGUMENT'
     })
   })
 })

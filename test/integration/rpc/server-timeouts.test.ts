@@ -15,7 +15,7 @@ async function failureCodes(rpc: Rpc, count: number): Promise<string[]> {
   const failures = await until(
     'failure events',
     () => rpc.failures,
-    ({ length }) => length >= count,
+    ({ length }) => length >= count
   )
   return failures.map(({ error }) => error.code)
 }
@@ -76,7 +76,7 @@ describe('readTimeout of a server', () => {
   it.each([
     ['a length', Uint8Array.of(0, 0)],
     ['a body', join(u32(1_000), new Uint8Array(999))],
-    ['a second request', join(frameOf(HELLO), u32(5), Uint8Array.of(1))],
+    ['a second request', join(frameOf(HELLO), u32(5), Uint8Array.of(1))]
   ])('resets a stream that stops in the middle of %s', async (_, bytes) => {
     await using rpc = await Rpc.create(options)
     const raw = await rawStream(rpc)

@@ -69,7 +69,7 @@ describe('streams', () => {
       peerId.toString(),
       peerId.toCID().toString(),
       `/p2p/${peerId.toString()}`,
-      plain,
+      plain
     ]
     for (const name of names) {
       expect(textOf(await rpc.client.send(name, PROTOCOL, bytesOf(String(name))))).toBe(String(name))
@@ -122,9 +122,9 @@ describe('one host', () => {
       Array.from({ length: 100 }, (_, index) =>
         Promise.all([
           rpc.send(bytesOf(`there ${index}`)),
-          fromServer.send(rpc.pair.client.peerId, PROTOCOL, bytesOf(`here ${index}`)),
-        ]),
-      ),
+          fromServer.send(rpc.pair.client.peerId, PROTOCOL, bytesOf(`here ${index}`))
+        ])
+      )
     )
     await Promise.all([there.reached(100), here.reached(100)])
     expect(rpc.openStreams).toBe(200)
@@ -132,7 +132,7 @@ describe('one host', () => {
     here.open()
     const answers = await calls
     expect(answers.map(both => both.map(textOf))).toEqual(
-      answers.map((_, index) => [`there ${index}`, `here ${index}`]),
+      answers.map((_, index) => [`there ${index}`, `here ${index}`])
     )
   })
 })

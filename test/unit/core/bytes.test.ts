@@ -8,7 +8,7 @@ describe('concat()', () => {
       fc.property(fc.array(fc.uint8Array()), parts => {
         const length = parts.reduce((sum, part) => sum + part.byteLength, 0)
         expect(Buffer.compare(concat(parts, length), Buffer.concat(parts))).toBe(0)
-      }),
+      })
     )
   })
 

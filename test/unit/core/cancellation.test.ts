@@ -49,7 +49,7 @@ describe('a cancellation by signal', () => {
   it('throws at once when the signal is already aborted', () => {
     const reason = new Error('no longer needed')
     expect(() => new Cancellation({ signal: AbortSignal.abort(reason), timeout: 100 }, 'the call')).toThrow(
-      expect.objectContaining({ code: 'ERR_ABORTED', message: 'the call was aborted by its signal', cause: reason }),
+      expect.objectContaining({ code: 'ERR_ABORTED', message: 'the call was aborted by its signal', cause: reason })
     )
     expect(vi.getTimerCount()).toBe(0)
   })

@@ -41,7 +41,7 @@ describe('with()', () => {
       message: 'too slow',
       peer: PEER,
       protocol: '/echo',
-      sent: false,
+      sent: false
     })
   })
 

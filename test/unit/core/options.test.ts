@@ -7,7 +7,7 @@ import { Client, type Host, Server } from '../../../src/index.ts'
 const MIB = 1024 * 1024
 
 const ROWS = Object.entries(OPTIONS).flatMap(([table, rows]: [string, OptionTable]) =>
-  Object.entries(rows).map(([name, row]): [string, string, OptionRow, OptionTable] => [table, name, row, rows]),
+  Object.entries(rows).map(([name, row]): [string, string, OptionRow, OptionTable] => [table, name, row, rows])
 )
 
 /** Resolves a table with one option given, whatever its value. */
@@ -17,7 +17,7 @@ function resolveOne(table: OptionTable, name: string, value: unknown): Readonly<
 }
 
 describe.each(ROWS)('option %s.%s', (_, name, row, table) => {
-  const unit = row.unit === 'count' ? '' : `${row.unit} `
+  const unit = row.unit === 'count' ? '' : ` of ${row.unit}`
 
   it('has a default within its bounds and a sentence about it', () => {
     expect(row.default).toBeGreaterThanOrEqual(row.min)
@@ -48,14 +48,14 @@ describe.each(ROWS)('option %s.%s', (_, name, row, table) => {
     String(row.min),
     BigInt(row.min),
     [row.min],
-    true,
+    true
   ])('does not take %s, and says what it takes', value => {
     expect(() => resolveOne(table, name, value)).toThrow(
       expect.objectContaining({
         name: 'PointSubError',
         code: 'ERR_INVALID_CONFIG',
-        message: `Here: ${name} must be a whole number of ${unit}from ${row.min} to ${row.max}, not ${String(value)}`,
-      }),
+        message: `Here: ${name} must be a whole number${unit} from ${row.min} to ${row.max}, not ${String(value)}`
+      })
     )
   })
 })
@@ -101,10 +101,10 @@ describe('an option that does not exist', () => {
       expect(() => resolveOptions(OPTIONS.client, given, 'Client')).toThrow(
         expect.objectContaining({
           code: 'ERR_INVALID_CONFIG',
-          message: `Client: there is no option "${name}"; the options are ${Object.keys(OPTIONS.client).join(', ')}`,
-        }),
+          message: `Client: there is no option "${name}"; the options are ${Object.keys(OPTIONS.client).join(', ')}`
+        })
       )
-    },
+    }
   )
 })
 

@@ -16,7 +16,7 @@ const lengthDecoder = Object.assign(
     const header = bytes.slice(0, 4)
     return new DataView(header.buffer, header.byteOffset).getUint32(0)
   },
-  { bytes: 4 },
+  { bytes: 4 }
 )
 const options = { lengthEncoder, lengthDecoder, maxDataLength: MIB, maxLengthLength: 4 }
 
@@ -31,7 +31,7 @@ describe('it-length-prefixed', () => {
         const chunks = split(join(...bodies.map(body => encodeFrame(body, MIB))), cuts)
         const read = [...lengthPrefixed.decode(chunks, options)].map(body => body.subarray())
         expect(hex(read)).toEqual(hex(bodies))
-      }),
+      })
     )
   })
 
@@ -46,7 +46,7 @@ describe('it-length-prefixed', () => {
         }
         expect(hex(read)).toEqual(hex(bodies))
         expect(decoder.inFrame).toBe(false)
-      }),
+      })
     )
   })
 
@@ -55,7 +55,7 @@ describe('it-length-prefixed', () => {
       fc.property(BODIES, bodies => {
         const ours = join(...bodies.map(body => encodeFrame(body, MIB)))
         expect(Buffer.compare(ours, join(...lengthPrefixed.encode(bodies, options)))).toBe(0)
-      }),
+      })
     )
   })
 })

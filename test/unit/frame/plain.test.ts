@@ -34,7 +34,7 @@ describe('frames', () => {
         const wire = join(...bodies.map(body => encodeFrame(body, MIB)))
         expect(hex(decode(split(wire, cuts), decoder))).toEqual(hex(bodies))
         expect(decoder.inFrame).toBe(false)
-      }),
+      })
     )
   })
 
@@ -44,7 +44,7 @@ describe('frames', () => {
         const wire = join(...bodies.map(body => encodeFrame(body, MIB)))
         const single = Array.from(wire, byte => Uint8Array.of(byte))
         expect(hex(decode(single))).toEqual(hex(bodies))
-      }),
+      })
     )
   })
 
@@ -54,7 +54,7 @@ describe('frames', () => {
         const decoder = new FrameDecoder(MIB)
         for (const chunk of split(join(...bodies.map(frameOf)), cuts)) decoder.push(chunk)
         expect(hex(drain(decoder))).toEqual(hex(bodies))
-      }),
+      })
     )
   })
 
@@ -71,7 +71,7 @@ describe('frames', () => {
           }
         }
         expect(hex([...out, ...drain(decoder)])).toEqual(hex(bodies))
-      }),
+      })
     )
   })
 
@@ -83,7 +83,7 @@ describe('frames', () => {
         const decoder = new FrameDecoder(MIB)
         decode([wire.slice(0, cut)], decoder)
         expect(decoder.inFrame).toBe(cut !== 0 && cut !== wire.byteLength)
-      }),
+      })
     )
   })
 
@@ -96,7 +96,7 @@ describe('frames', () => {
         const chunks = split(wire, cuts)
         const [out] = decode(chunks)
         expect(hex([out ?? new Uint8Array(0)])).toEqual(hex([body]))
-      }),
+      })
     )
   })
 

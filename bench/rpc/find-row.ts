@@ -1,9 +1,9 @@
-import type { Row, RowName } from '../row.ts'
-import { clientSend } from './client-send.ts'
-import { rawNewStream } from './raw-new-stream.ts'
-import { rawOneStream } from './raw-one-stream.ts'
-import { rawPool64 } from './raw-pool-64.ts'
-import { tlsPipelined } from './tls-pipelined.ts'
+import type { Row, RowName } from './row.ts'
+import { clientSend } from './rows/client-send.ts'
+import { rawNewStream } from './rows/raw-new-stream.ts'
+import { rawOneStream } from './rows/raw-one-stream.ts'
+import { rawPool64 } from './rows/raw-pool-64.ts'
+import { tlsPipelined } from './rows/tls-pipelined.ts'
 
 const ROWS: Readonly<Record<RowName, Row>> = {
   'tls-pipelined': tlsPipelined,
