@@ -60,6 +60,9 @@ function fromMultiaddrs(addresses: readonly Multiaddr[]): PeerTarget {
   if (ids.size > 1) {
     throw new PointSubError('ERR_INVALID_PEER', `these addresses are of different peers: ${addresses.join(', ')}`)
   }
+  if (addresses.some(address => address.getComponents().length === 0)) {
+    throw new PointSubError('ERR_INVALID_PEER', 'an empty multiaddr names no peer')
+  }
   const [text] = ids
   const name = addresses.join(', ')
   if (text === undefined) return { id: undefined, dial: [...addresses], name }
