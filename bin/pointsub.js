@@ -7,12 +7,11 @@ if (parts[0] < 22 || (parts[0] === 22 && parts[1] < 12)) {
   )
   process.exit(1)
 }
-import('../dist/cli/main.js').then(
-  function (cli) {
-    cli.run(process.argv.slice(2))
-  },
-  function (error) {
+import('../dist/cli/main.js')
+  .then(function (cli) {
+    return cli.run(process.argv.slice(2))
+  })
+  .catch(function (error) {
     console.error(error)
     process.exitCode = 1
-  }
-)
+  })

@@ -22,4 +22,5 @@ export {
   type ServerOptions,
   type StopOptions
 } from './rpc/server.ts'
+export type { ClosestAnswer, SendClosestOptions } from './rpc/send-closest.ts'
 export type { Handler, RequestContext } from './rpc/types.ts'

@@ -34,8 +34,9 @@ try {
   writeFileSync(join(project, 'first.ts'), program)
   run(process.execPath, [
     join(root, 'node_modules/typescript/bin/tsc'),
-    ...['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--module', 'nodenext', '--target', 'es2024'],
-    ...['--lib', 'es2024,esnext.disposable,dom', '--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'],
+    ...'--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2024'.split(' '),
+    ...'--lib es2024,esnext.disposable,dom --types node --typeRoots'.split(' '),
+    join(root, 'node_modules/@types'),
     'first.ts'
   ])
   console.log('ok: its types, in strict mode and with every declaration checked')

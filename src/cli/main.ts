@@ -49,10 +49,8 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 /** What bin/pointsub.js calls. */
-export function run(args: readonly string[]): void {
-  void main(args).then(exitCode => {
-    process.exitCode = exitCode
-  })
+export async function run(args: readonly string[]): Promise<void> {
+  process.exitCode = await main(args)
 }
 
 async function version(): Promise<string> {

@@ -27,6 +27,8 @@ export type ErrorCode =
   | 'ERR_LISTENER_CLOSED'
   /** A message is larger than `maxBlockSize`. */
   | 'ERR_MESSAGE_TOO_LARGE'
+  /** No node to ask is known for the protocol. */
+  | 'ERR_NO_NODES'
   /** The peer ended the stream without an answer, as Go PointSub does when its handler fails. */
   | 'ERR_NO_RESPONSE'
   /** No address is known for the peer. */

@@ -41,6 +41,13 @@ export function parsePeer(peer: PeerLike): PeerTarget {
 /** A target whose peer is known. */
 export type KnownPeer = PeerTarget & { readonly id: PeerId }
 
+/** @throws PointSubError `ERR_INVALID_PEER`, also for an address without a peer id */
+export function parseKnownPeer(peer: PeerLike): KnownPeer {
+  const target = parsePeer(peer)
+  if (isKnown(target)) return target
+  throw new PointSubError('ERR_INVALID_PEER', `${target.name} does not say which peer it is: add /p2p/PEER-ID`)
+}
+
 export function isKnown(target: PeerTarget): target is KnownPeer {
   return target.id !== undefined
 }

@@ -1,11 +1,14 @@
+import { isPeerId, type PeerId } from '@libp2p/interface'
 import { openConn } from '../conn/dial.ts'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { PointSubError, textOf } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
-import { isKnown, type KnownPeer, type PeerLike, type PeerTarget, parsePeer } from '../core/peers.ts'
+import { isKnown, type KnownPeer, type PeerLike, type PeerTarget, parseKnownPeer, parsePeer } from '../core/peers.ts'
 import { encodeFrame } from '../frame/plain.ts'
+import { NodeTable } from '../route/node-table.ts'
 import { PeerLookup } from './peer-lookup.ts'
+import { askInOrder, type ClosestAnswer, type SendClosestOptions } from './send-closest.ts'
 import { StreamHabits } from './stream-habits.ts'
 import { StreamPool } from './stream-pool.ts'
 import { Sweeper } from './sweeper.ts'
@@ -20,6 +23,7 @@ export class Client implements AsyncDisposable {
   readonly #pools = new Map<string, StreamPool>()
   readonly #sweeper: Sweeper
   readonly #lookup: PeerLookup
+  readonly #nodes = new NodeTable()
   #closed: PointSubError | undefined
 
   /** @throws PointSubError `ERR_INVALID_CONFIG` */
@@ -62,6 +66,61 @@ export class Client implements AsyncDisposable {
     }
   }
 
+  /**
+   * Notes that a peer serves a protocol, for {@link sendClosest}. Adding it again gives it new addresses.
+   *
+   * @throws PointSubError `ERR_INVALID_PEER`, also for an address without a peer id
+   */
+  addServerNode(protocol: string, peer: PeerLike): void {
+    this.#nodes.add(protocol, parseKnownPeer(peer))
+  }
+
+  /** Takes a node away; tells whether it was there. */
+  removeServerNode(protocol: string, peer: PeerLike): boolean {
+    return this.#nodes.remove(protocol, parseKnownPeer(peer).id)
+  }
+
+  /** The nodes of a protocol, in the order they were added. */
+  getServerNodes(protocol: string): PeerId[] {
+    return this.#nodes.list(protocol).map(({ target }) => target.id)
+  }
+
+  /** Takes away all nodes, or those of one protocol. */
+  clearServerNodes(protocol?: string): void {
+    this.#nodes.clear(protocol)
+  }
+
+  hasAvailableNodes(protocol: string): boolean {
+    return this.#nodes.list(protocol).some(({ target }) => !target.id.equals(this.#host.peerId))
+  }
+
+  /**
+   * Sends a request to the node closest to it (SHA-256 of the request XOR SHA-256 of the peer id), as Go's
+   * `SendClosest`; to the next one if that fails. Nodes that failed lately come last. The own peer is never asked.
+   * A request may so be processed by more than one node: `sent` of the error tells.
+   *
+   * @throws PointSubError as {@link send}, `ERR_NO_NODES`, and `ERR_INVALID_ARGUMENT` for an empty request
+   */
+  async sendClosest(protocol: string, request: Uint8Array, options: SendClosestOptions = {}): Promise<ClosestAnswer> {
+    this.#check(protocol, request)
+    if (request.byteLength === 0) {
+      throw new PointSubError('ERR_INVALID_ARGUMENT', 'an empty request is close to nobody', { protocol, sent: false })
+    }
+    const { exclude = [], timeout = this.#options.timeout, ...rest } = options
+    const excluded = new Set([this.#host.peerId, ...exclude.map(peer => parseKnownPeer(peer).id)].map(String))
+    const ranked = await this.#nodes.closestTo(protocol, request, performance.now())
+    const nodes = ranked.filter(({ target }) => !excluded.has(target.id.toString()))
+    if (nodes.length === 0) {
+      throw new PointSubError('ERR_NO_NODES', `no node to ask is known for ${protocol}; use addServerNode()`, {
+        protocol,
+        sent: false
+      })
+    }
+    return askInOrder(nodes, timeout, (target, left) =>
+      this.send(target.dial, protocol, request, { ...rest, timeout: left })
+    )
+  }
+
   /** Fails the calls in flight with `ERR_CLIENT_CLOSED` and closes every stream. The host goes on. */
   async close(): Promise<void> {
     const reason = new PointSubError('ERR_CLIENT_CLOSED', 'the client was closed')
@@ -88,14 +147,17 @@ export class Client implements AsyncDisposable {
   #pool(target: KnownPeer, protocol: string): StreamPool {
     if (this.#closed !== undefined) throw this.#closed
     const key = `${target.id.toString()} ${protocol}`
-    return this.#pools.get(key) ?? this.#createPool(key, target, protocol)
+    const pool = this.#pools.get(key) ?? this.#createPool(key, target, protocol)
+    // Addresses given later may be the ones that work.
+    if (!isPeerId(target.dial)) pool.target = target
+    return pool
   }
 
   #createPool(key: string, target: KnownPeer, protocol: string): StreamPool {
-    const pool: StreamPool = new StreamPool({
+    const pool: StreamPool = new StreamPool(target, {
       options: this.#options,
       habits: this.#habits,
-      open: cancellation => openConn(this.#host, target, protocol, cancellation),
+      open: (current, cancellation) => openConn(this.#host, current, protocol, cancellation),
       onEmpty: () => {
         if (this.#pools.get(key) !== pool) return
         this.#pools.delete(key)

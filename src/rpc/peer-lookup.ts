@@ -1,6 +1,6 @@
 import { connect } from '../conn/connect.ts'
 import { Cancellation } from '../core/cancellation.ts'
-import { PointSubError } from '../core/errors.ts'
+import type { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { identified, type KnownPeer, type PeerTarget } from '../core/peers.ts'
 

@@ -2,6 +2,7 @@ import type { Conn } from '../conn/conn.ts'
 import { Cancellation } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { OPTIONS, Resolved } from '../core/options.ts'
+import type { KnownPeer } from '../core/peers.ts'
 import { startTimer, type Timer } from '../core/timers.ts'
 import { ClientStream, type StreamEnd } from './client-stream.ts'
 import { restAfterAnswer, type StreamHabits } from './stream-habits.ts'
@@ -12,7 +13,7 @@ const OPEN_BACKOFF = 1_000
 
 export interface StreamPoolInit {
   /** Opens one more stream. */
-  open(cancellation: Cancellation): Promise<Conn>
+  open(target: KnownPeer, cancellation: Cancellation): Promise<Conn>
   options: Resolved<typeof OPTIONS.client>
   habits: StreamHabits
   /** Called when neither streams nor callers are left. */
@@ -26,6 +27,8 @@ interface Waiter {
 
 /** The streams to one peer and protocol: handed to one call at a time, callers beyond the limit wait in order. */
 export class StreamPool implements Sweepable {
+  /** Where to open streams to. */
+  target: KnownPeer
   readonly #init: StreamPoolInit
   /** Every stream that is not gone yet, those that only wait for the peer to end them included. */
   readonly #live = new Set<ClientStream>()
@@ -37,7 +40,8 @@ export class StreamPool implements Sweepable {
   #noOpenBefore = 0
   #closed: PointSubError | undefined
 
-  constructor(init: StreamPoolInit) {
+  constructor(target: KnownPeer, init: StreamPoolInit) {
+    this.target = target
     this.#init = init
   }
 
@@ -141,7 +145,7 @@ export class StreamPool implements Sweepable {
     using cancellation = new Cancellation({ timeout: connectTimeout }, 'connecting')
     this.#opening.add(cancellation)
     try {
-      const conn = await this.#init.open(cancellation)
+      const conn = await this.#init.open(this.target, cancellation)
       if (!this.#opening.delete(cancellation)) {
         conn.reset(cancellation.reason)
         return

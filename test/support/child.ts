@@ -52,6 +52,16 @@ export class ChildPeer implements AsyncDisposable {
     return this.reports.find(report => report.kind === 'ready')?.address ?? ''
   }
 
+  /** SIGSTOP: the process is there, but does nothing; its kernel still takes bytes. */
+  freeze(): void {
+    this.#process.kill('SIGSTOP')
+  }
+
+  /** SIGCONT: it goes on as if nothing had been. */
+  thaw(): void {
+    this.#process.kill('SIGCONT')
+  }
+
   /** SIGKILL: the process gets no chance to say goodbye. */
   async kill(): Promise<void> {
     if (this.#process.exitCode !== null || this.#process.signalCode !== null) return

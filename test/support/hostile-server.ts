@@ -13,7 +13,7 @@ import { until, within } from './until.ts'
 const HOSTILE = '/hostile/1.0.0'
 const MAX = 32 * MIB
 const BATCH = 250
-const TIMEOUT = 1_500
+const TIMEOUT = 1_000
 
 /** What a call must fail with when no whole answer is among the bytes. */
 function expectedCodes({ chunks, ending }: Attack): ErrorCode[] {

@@ -29,10 +29,10 @@ describe('Conn as a byte pipe', () => {
   it('sends the small writes of one tick as one message', async () => {
     await using p = await pipe()
     let sends = 0
-    const { send } = p.near.stream
+    const send = p.near.stream.send.bind(p.near.stream)
     p.near.stream.send = data => {
       sends += 1
-      return send.call(p.near.stream, data)
+      return send(data)
     }
     await Promise.all(Array.from({ length: 1000 }, (_, i) => p.near.write(bytes(`${i},`))))
     expect(sends).toBe(1)
@@ -123,7 +123,8 @@ describe('listen and dial', () => {
     const conns = await Promise.all(Array.from({ length: 4 }, () => dial(client, addressOf(server), '/l/1.0.0')))
     const outcomes = await Promise.allSettled(conns.map(conn => conn.read({ timeout: 300 })))
     const codes = outcomes.map(outcome => (outcome.status === 'rejected' ? outcome.reason.code : 'open'))
-    expect(codes.toSorted()).toEqual(['ERR_STREAM_RESET', 'ERR_STREAM_RESET', 'ERR_TIMEOUT', 'ERR_TIMEOUT'])
+    const counted = (code: string): number => codes.filter(each => each === code).length
+    expect([counted('ERR_STREAM_RESET'), counted('ERR_TIMEOUT')]).toEqual([2, 2])
     const accepted = await listener.accept()
     await listener.close()
     expect(accepted.stream.status).toBe('open')

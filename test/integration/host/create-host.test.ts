@@ -114,7 +114,7 @@ describe('createHost', () => {
     const connections = await Promise.all(clients.map(client => client.dial(server.getMultiaddrs())))
     expect(connections.every(connection => connection.status === 'open')).toBe(true)
     await until(() => server.getConnections().length === 60, 'the server has them all')
-    await Promise.all(clients.map(client => client.stop()))
+    await Promise.all(clients.map(client => client[Symbol.asyncDispose]()))
   })
 
   it('above maxConnections unused connections go, those with open streams stay', async () => {
@@ -133,7 +133,7 @@ describe('createHost', () => {
     expect(server.getConnections(used.peerId)).toHaveLength(1)
     await conns[0]?.write(Uint8Array.of(1))
     expect(conns[0]?.stream.status).toBe('open')
-    await Promise.all(peers.map(peer => peer.stop()))
+    await Promise.all(peers.map(peer => peer[Symbol.asyncDispose]()))
   })
 
   it('tells a stock peer 300 protocols, at connect and when they are added later', async () => {

@@ -63,6 +63,20 @@ describe('a call is refused, with nothing sent and nothing left, when', () => {
     await rpc.nothingLeft()
   })
 
+  it.each<[string, unknown]>([
+    ['the timeout is negative', { timeout: -1 }],
+    ['the timeout is not a number', { timeout: Number.NaN }],
+    ['the timeout is a text', { timeout: '5' }],
+    ['the signal is no AbortSignal', { signal: {} }]
+  ])('%s: ERR_INVALID_ARGUMENT', async (_, options) => {
+    await using rpc = await Rpc.create()
+    expect(await failureOf(rpc.send(HELLO, options as CancelOptions))).toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      sent: false
+    })
+    await rpc.nothingLeft()
+  })
+
   it.each(['peer id', 'text', 'address', 'address without a peer id'])(
     'the peer is this host itself, named by its %s: ERR_DIAL_SELF',
     async name => {

@@ -36,6 +36,7 @@ class OneRequestPeer implements AsyncDisposable {
       const served: Served = { requests: 0 }
       peer.served.push(served)
       peer.mostStreams = Math.max(peer.mostStreams, streamsOf(PROTOCOL, peer.pair.server).length)
+      stream.addEventListener('remoteCloseWrite', () => void stream.close())
       onFrames(stream, body => {
         served.requests += 1
         if (served.requests > answers) return

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { Client, Server } from '../../../src/index.ts'
-import { bytesOf, textOf } from '../../support/bytes.ts'
+import { bytesOf, MIB, textOf } from '../../support/bytes.ts'
 import { ChildPeer } from '../../support/child.ts'
 import { ECHO, HANG } from '../../support/child-roles.ts'
 import { failureOf } from '../../support/failures.ts'
@@ -34,6 +34,57 @@ it('calls to a process that is killed fail with ERR_CONNECTION_LOST and leave no
     sent: false
   })
   await nothingLeft(ECHO, [host])
+})
+
+it('calls to a process that is frozen end in time and leave nothing, and so does close()', async () => {
+  forgetArmedTimers()
+  await using host = await ourHost()
+  const client = new Client(host)
+  await using child = await ChildPeer.start({ kind: 'server' })
+  for (let round = 0; round < 2; round += 1) await client.send(child.address, ECHO, HELLO)
+  child.freeze()
+  const requests = [HELLO, HELLO, new Uint8Array(8 * MIB)]
+  const calls = requests.map(request => failureOf(client.send(child.address, ECHO, request, { timeout: 500 })))
+  for (const error of await within(5_000, 'the calls end', Promise.all(calls))) {
+    expect(error).toMatchObject({ code: 'ERR_TIMEOUT', protocol: ECHO })
+  }
+  await within(5_000, 'close()', client.close())
+  await nothingLeft(ECHO, [host])
+  child.thaw()
+  await using again = new Client(host)
+  expect(textOf(await again.send(child.address, ECHO, HELLO))).toBe('hello')
+})
+
+it('close() does not wait for a frozen process to end its idle streams', async () => {
+  forgetArmedTimers()
+  await using host = await ourHost()
+  const client = new Client(host)
+  await using child = await ChildPeer.start({ kind: 'server' })
+  await Promise.all(Array.from({ length: 20 }, () => client.send(child.address, ECHO, HELLO)))
+  child.freeze()
+  await within(5_000, 'close()', client.close())
+  await nothingLeft(ECHO, [host])
+})
+
+it('another process at the address of one that was killed is found, unless the address names the old one', async () => {
+  await using host = await ourHost()
+  await using client = new Client(host)
+  await using first = await ChildPeer.start({ kind: 'server' })
+  const [bare = ''] = first.address.split('/p2p/')
+  expect(textOf(await client.send(bare, ECHO, HELLO))).toBe('hello')
+  await first.kill()
+  await using second = await ChildPeer.start({ kind: 'server', port: Number(/\/tcp\/(\d+)/.exec(bare)?.[1]) })
+  expect(second.address.startsWith(bare)).toBe(true)
+  await until(
+    'the connection is lost',
+    () => host.getConnections().length,
+    count => count === 0
+  )
+  expect(textOf(await client.send(bare, ECHO, HELLO))).toBe('hello')
+  expect(await failureOf(client.send(first.address, ECHO, HELLO))).toMatchObject({
+    code: 'ERR_DIAL_FAILED',
+    sent: false
+  })
 })
 
 it('a server process that is killed and started again is found by the same client', async () => {

@@ -58,6 +58,16 @@ describe('streams', () => {
     expect(rpc.openStreams).toBe(1)
   })
 
+  it('are as many as maxStreamsPerPeer says, above the 64 that libp2p opens by default', async () => {
+    const gate = new Gate()
+    await using rpc = await Rpc.create({ handler: gate.handler, clientOptions: { maxStreamsPerPeer: 200 } })
+    const calls = Promise.all(Array.from({ length: 200 }, (_, index) => rpc.send(bytesOf(`call ${index}`))))
+    await gate.reached(200)
+    expect(rpc.openStreams).toBe(200)
+    gate.open()
+    expect((await calls).map(textOf)).toEqual(Array.from({ length: 200 }, (_, index) => `call ${index}`))
+  })
+
   it('are the same whatever names the peer', async () => {
     await using rpc = await Rpc.create()
     const { peerId } = rpc.pair.server
