@@ -25,16 +25,14 @@ export class Cancellation implements Disposable {
 
   /**
    * @throws PointSubError `ERR_ABORTED` or `ERR_TIMEOUT` when the signal is already aborted, `ERR_INVALID_ARGUMENT` when
-   * the timeout is not a number of milliseconds
+   * one of them is something else
    */
   constructor({ signal, timeout }: CancelOptions, what = 'the operation') {
+    checkArguments(signal, timeout)
     if (signal?.aborted) throw abortError(signal, what)
     this.#what = what
     this.#callerSignal = signal
     if (timeout !== undefined) {
-      if (typeof timeout !== 'number' || !(timeout >= 0)) {
-        throw new PointSubError('ERR_INVALID_ARGUMENT', `timeout is a number of milliseconds, not ${textOf(timeout)}`)
-      }
       this.#timer = startTimer(timeout, () =>
         this.cancel(new PointSubError('ERR_TIMEOUT', `${what} took longer than ${timeout} ms`))
       )
@@ -83,6 +81,20 @@ export class Cancellation implements Disposable {
   readonly #onAbort = (): void => {
     if (this.#callerSignal !== undefined) this.cancel(abortError(this.#callerSignal, this.#what))
   }
+}
+
+function checkArguments(signal: unknown, timeout: unknown): void {
+  // Not instanceof: a signal may come from another realm.
+  if (signal !== undefined && !(typeof signal === 'object' && signal !== null && 'aborted' in signal)) {
+    throw new PointSubError('ERR_INVALID_ARGUMENT', `signal is an AbortSignal, not ${textOf(signal)}`)
+  }
+  if (timeout !== undefined) checkMilliseconds('timeout', timeout)
+}
+
+/** @throws PointSubError `ERR_INVALID_ARGUMENT` unless `value` is zero or more, Infinity included */
+export function checkMilliseconds(name: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0) return
+  throw new PointSubError('ERR_INVALID_ARGUMENT', `${name} is a number of milliseconds, not ${textOf(value)}`)
 }
 
 function abortError(signal: AbortSignal, what: string): PointSubError {

@@ -1,6 +1,7 @@
 import { type PeerId, TypedEventEmitter } from '@libp2p/interface'
 import type { Conn } from '../conn/conn.ts'
 import { handleConns } from '../conn/listen.ts'
+import { checkMilliseconds } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
@@ -80,9 +81,13 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   /**
    * Stops serving: no new streams, requests being handled get `grace` ms to finish, the rest is reset. The host goes
    * on. A stopped server cannot be started again.
+   *
+   * @throws PointSubError `ERR_INVALID_ARGUMENT`
    */
   stop(options: StopOptions = {}): Promise<void> {
-    this.#stopped ??= this.#stop(options.grace ?? STOP_GRACE)
+    const { grace = STOP_GRACE } = options
+    checkMilliseconds('grace', grace)
+    this.#stopped ??= this.#stop(grace)
     return this.#stopped
   }
 

@@ -55,8 +55,12 @@ export class StreamPool implements Sweepable {
       const refusal = cancellation.reason ?? this.#closed
       if (refusal !== undefined) throw refusal.with({ sent: false })
       const stream = this.#idle.pop() ?? (await this.#wait(cancellation))
-      // One that ended before its first request says why when it is asked to carry one.
-      if (!stream.ended || stream.requests === 0) return stream
+      if (!stream.ended) return stream
+      if (stream.requests === 0) {
+        // One that ended before its first request says why when it is asked to carry one.
+        if (!this.#hasOthers(stream)) return stream
+        this.#makeDo()
+      }
     }
   }
 
@@ -77,7 +81,9 @@ export class StreamPool implements Sweepable {
         if (habit === 'one') habits.learn(connection, protocol, 'many')
         this.#offer(stream)
       }
-      this.#resting.set(stream, startTimer(restAfterAnswer(habit), rested))
+      // In two steps, so that after a busy spell a FIN that waits in the socket is read before the timer counts.
+      const rest = (): void => void this.#resting.set(stream, startTimer(0, rested))
+      this.#resting.set(stream, startTimer(restAfterAnswer(habit), rest))
       this.#grow()
     }
   }
@@ -170,12 +176,21 @@ export class StreamPool implements Sweepable {
 
   #onOpenFailed(error: PointSubError): void {
     if (this.#live.size > 0) {
-      // The peer may bound its streams: those that are open will do.
-      this.#noOpenBefore = performance.now() + OPEN_BACKOFF
+      this.#makeDo()
     } else {
       for (const waiter of this.#waiters.splice(0)) waiter.reject(error.with({ sent: false }))
     }
     this.#checkEmpty()
+  }
+
+  #hasOthers(stream: ClientStream): boolean {
+    for (const other of this.#live) if (other !== stream && !other.ended) return true
+    return false
+  }
+
+  /** The peer may bound its streams, and js-libp2p resets those above only after it has agreed to them. */
+  #makeDo(): void {
+    this.#noOpenBefore = performance.now() + OPEN_BACKOFF
   }
 
   /** The stream serves no more requests, but may be there until the peer has ended it, too. */
