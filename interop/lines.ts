@@ -41,12 +41,12 @@ export type Line =
   | { event: 'vectors'; source: string; pattern: string; frames: FrameVector[] }
   | { event: 'fatal'; error: string }
 
-export type EndReason = 'eof' | 'idle' | 'max-requests' | 'too-large' | 'handler' | 'one' | 'reset'
+type EndReason = 'eof' | 'idle' | 'max-requests' | 'too-large' | 'handler' | 'one' | 'reset'
 export type Event = Line['event']
 export type LineOf<E extends Event> = Extract<Line, { event: E }>
 
 /** One message as go-msgio frames it; `sha256` is that of the whole frame. */
-export interface FrameVector {
+interface FrameVector {
   size: number
   total: number
   sha256: string

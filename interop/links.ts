@@ -40,7 +40,7 @@ function linksOf({ path, info }: PeerBinary): Link[] {
 }
 
 /** The address under which a host of ours or a serving peer is found. */
-export function addressOf(target: Host | WirePeer): string {
+function addressOf(target: Host | WirePeer): string {
   if (target instanceof WirePeer) return target.address
   const [address] = target.getMultiaddrs()
   if (address === undefined) throw new Error('the host listens nowhere')

@@ -1,14 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 
 export const KIB = 1024
 export const MIB: number = 1024 * KIB
 
 export function randomBody(length: number): Uint8Array {
   return new Uint8Array(randomBytes(length))
-}
-
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }
 
 export function bytesOf(text: string): Uint8Array {

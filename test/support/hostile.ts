@@ -5,7 +5,7 @@ import type { RawStream } from './raw.ts'
 import { turn } from './until.ts'
 
 /** How a hostile peer goes on after its bytes: FIN, reset, or nothing at all. */
-export type Ending = 'fin' | 'reset' | 'silence'
+type Ending = 'fin' | 'reset' | 'silence'
 
 /** Bytes that mean harm, and how they are sent. */
 export interface Attack {

@@ -43,19 +43,6 @@ export async function within<T>(milliseconds: number, what: string, promise: Pro
   }
 }
 
-/** The next event of a type. */
-export function nextEvent<E extends Event = Event>(
-  target: Pick<EventTarget, 'addEventListener'>,
-  type: string,
-  milliseconds = 10_000
-): Promise<E> {
-  return within(
-    milliseconds,
-    `event "${type}"`,
-    new Promise(resolve => target.addEventListener(type, event => resolve(event as E), { once: true }))
-  )
-}
-
 /** Lets everything that is already due happen: microtasks, immediates and one turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve))

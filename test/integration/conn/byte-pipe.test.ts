@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { dial, listen } from '../../../src/index.ts'
-import { addressOf, ownNode, pattern, pipe, readToEnd, stockNode, streamsOf, until } from './pipes.ts'
+import { addressOf, pattern, pipe, readToEnd, streamsOf, until } from './pipes.ts'
+import { ourHost, stockHost } from '../../support/hosts.ts'
 
 const text = (bytes: Uint8Array | null): string => new TextDecoder().decode(bytes ?? new Uint8Array(0))
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value)
@@ -117,8 +118,8 @@ describe('Conn as a byte pipe', () => {
 
 describe('listen and dial', () => {
   it('hands waiting accepts their streams in order and resets what nobody accepted', async () => {
-    await using server = await ownNode()
-    await using client = await ownNode()
+    await using server = await ourHost()
+    await using client = await ourHost()
     const listener = await listen(server, '/l/1.0.0', { backlog: 2 })
     const conns = await Promise.all(Array.from({ length: 4 }, () => dial(client, addressOf(server), '/l/1.0.0')))
     const outcomes = await Promise.allSettled(conns.map(conn => conn.read({ timeout: 300 })))
@@ -132,7 +133,7 @@ describe('listen and dial', () => {
   })
 
   it('accept() ends with the listener, a signal or a timeout', async () => {
-    await using server = await ownNode()
+    await using server = await ourHost()
     const listener = await listen(server, '/l/1.0.0')
     await expect(listener.accept({ timeout: 20 })).rejects.toMatchObject({ code: 'ERR_TIMEOUT' })
     await expect(listener.accept({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'ERR_ABORTED' })
@@ -149,9 +150,9 @@ describe('listen and dial', () => {
   })
 
   it('names what is wrong with a peer that cannot be dialled', async () => {
-    await using server = await ownNode()
-    await using client = await ownNode()
-    await using gone = await stockNode()
+    await using server = await ourHost()
+    await using client = await ourHost()
+    await using gone = await stockHost()
     const goneAddress = addressOf(gone)
     await gone.stop()
     const fails = (peer: Parameters<typeof dial>[1]) => expect(dial(client, peer, '/x')).rejects

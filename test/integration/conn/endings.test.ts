@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { pattern, pipe, readToEnd, stockNode, streamsOf, until } from './pipes.ts'
+import { pattern, pipe, readToEnd, streamsOf, until } from './pipes.ts'
+import { stockHost } from '../../support/hosts.ts'
 
 const some = pattern(1000)
 
@@ -27,7 +28,7 @@ describe('how a Conn ends', () => {
   })
 
   it.for(['stock', 'own'] as const)('a lost connection is an error, never an end (%s)', async kind => {
-    await using p = await pipe(kind === 'stock' ? stockNode : undefined)
+    await using p = await pipe(kind === 'stock' ? stockHost : undefined)
     await p.near.write(some)
     await until(() => p.far.bytesBuffered === 1000, 'the bytes have come')
     const writes = Promise.allSettled([p.far.write(pattern(64 << 20))])

@@ -4,7 +4,8 @@ import type { Uint8ArrayList } from 'uint8arraylist'
 import { afterEach, describe, expect, it } from 'vitest'
 import { createHost } from '../../../src/host/index.ts'
 import { Client, type Conn, dial, listen, Server } from '../../../src/index.ts'
-import { addressOf, ownNode, pattern, pipe, readToEnd, stockNode, until } from './pipes.ts'
+import { addressOf, pattern, pipe, readToEnd, until } from './pipes.ts'
+import { ourHost, stockHost } from '../../support/hosts.ts'
 
 /**
  * Behaviours of js-libp2p that were measured once and must not bite our users. Each test fails on the naive way of
@@ -22,14 +23,14 @@ afterEach(async () => {
 
 describe('reading from libp2p streams', () => {
   it('hands out plain Uint8Arrays, whatever libp2p delivers', async () => {
-    await using p = await pipe(stockNode)
+    await using p = await pipe(stockHost)
     void p.near.write(pattern(300_000))
     void p.near.closeWrite()
     for await (const chunk of p.far) expect(chunk.constructor).toBe(Uint8Array)
   })
 
   it('for await has backpressure: a slow reader stops the writer', async () => {
-    await using p = await pipe(stockNode)
+    await using p = await pipe(stockHost)
     const whole = pattern(64 * MIB)
     let written = 0
     const writing = (async () => {
@@ -56,7 +57,7 @@ describe('reading from libp2p streams', () => {
   })
 
   it('a reader that pauses beyond 4 MiB is not reset', async () => {
-    await using p = await pipe(stockNode)
+    await using p = await pipe(stockHost)
     const whole = pattern(40 * MIB)
     void p.near.write(whole)
     void p.near.closeWrite()
@@ -82,7 +83,7 @@ describe('reading from libp2p streams', () => {
   })
 
   it('a paused stream of createHost() holds at most its window, 1 MiB by default', async () => {
-    await using p = await pipe(ownNode)
+    await using p = await pipe(ourHost)
     void p.near.write(pattern(32 * MIB))
     for (let i = 0; i < 50; i++) await p.far.read()
     let most = 0
@@ -99,7 +100,7 @@ describe('reading from libp2p streams', () => {
 
 describe('writing to libp2p streams', () => {
   it('every write waits for its own drain, not only the first', async () => {
-    await using p = await pipe(stockNode)
+    await using p = await pipe(stockHost)
     let resolved = 0
     for (let i = 0; i < 200; i++) {
       p.near.write(pattern(256 * 1024)).then(
@@ -151,7 +152,7 @@ describe('writing to libp2p streams', () => {
   })
 
   it('closeWrite right behind a large write delivers everything', async () => {
-    await using p = await pipe(stockNode)
+    await using p = await pipe(stockHost)
     const received = readToEnd(p.far)
     void p.near.write(pattern(3 * MIB))
     await p.near.closeWrite()
@@ -159,8 +160,8 @@ describe('writing to libp2p streams', () => {
   })
 
   it('carries frames of 8 MiB and more, beyond the 4 MiB of libp2p’s own helpers', async () => {
-    const server = keep(await stockNode())
-    const client = keep(await stockNode())
+    const server = keep(await stockHost())
+    const client = keep(await stockHost())
     await using _ = await serveEcho(server)
     await using caller = new Client(client)
     const request = pattern(20 * MIB)
@@ -170,8 +171,8 @@ describe('writing to libp2p streams', () => {
 
 describe('limits of libp2p', () => {
   it('200 dials at once on a cold connection to a stock node all succeed', async () => {
-    const server = keep(await stockNode())
-    const client = keep(await stockNode())
+    const server = keep(await stockHost())
+    const client = keep(await stockHost())
     const listener = await listen(server, '/many/1.0.0')
     const conns = await Promise.all(Array.from({ length: 200 }, () => dial(client, addressOf(server), '/many/1.0.0')))
     const accepted: Conn[] = []
@@ -182,8 +183,8 @@ describe('limits of libp2p', () => {
   })
 
   it('200 calls at once to a stock handler, which resets all but 32 streams, are answered', async () => {
-    const server = keep(await stockNode())
-    const client = keep(await stockNode())
+    const server = keep(await stockHost())
+    const client = keep(await stockHost())
     let streams = 0
     await server.handle('/stock/1.0.0', async stream => {
       streams += 1
@@ -202,8 +203,8 @@ describe('limits of libp2p', () => {
   })
 
   it('a host that serves a protocol can still open more than 64 streams of it', async () => {
-    const a = keep(await ownNode())
-    const b = keep(await ownNode())
+    const a = keep(await ourHost())
+    const b = keep(await ourHost())
     const [atA] = [await listen(a, '/both/1.0.0'), await listen(b, '/both/1.0.0')]
     const conns = await Promise.all(Array.from({ length: 100 }, () => dial(b, addressOf(a), '/both/1.0.0')))
     for (let i = 0; i < 100; i++) await (await atA.accept()).write(Uint8Array.of(1))

@@ -1,27 +1,6 @@
 import type { Libp2p } from '@libp2p/interface'
-import { noise } from '@libp2p/noise'
-import { tcp } from '@libp2p/tcp'
-import { yamux } from '@libp2p/yamux'
-import { createLibp2p } from 'libp2p'
-import { createHost } from '../../../src/host/index.ts'
 import { type Conn, dial, listen } from '../../../src/index.ts'
-
-const LOOPBACK = ['/ip4/127.0.0.1/tcp/0']
-
-/** A node as js-libp2p's own guides make it: every limit at its default. */
-export async function stockNode(): Promise<Libp2p & AsyncDisposable> {
-  const node = await createLibp2p({
-    addresses: { listen: LOOPBACK },
-    transports: [tcp()],
-    connectionEncrypters: [noise()],
-    streamMuxers: [yamux()]
-  })
-  return Object.assign(node, { [Symbol.asyncDispose]: async () => node.stop() })
-}
-
-export function ownNode(): Promise<Libp2p & AsyncDisposable> {
-  return createHost({ listen: LOOPBACK })
-}
+import { ourHost, type TestHost } from '../../support/hosts.ts'
 
 export interface Pipe extends AsyncDisposable {
   /** The dialler's end and the listener's end of one stream. */
@@ -32,7 +11,7 @@ export interface Pipe extends AsyncDisposable {
 }
 
 /** One Conn between two nodes over TCP. */
-export async function pipe(make: () => Promise<Libp2p & AsyncDisposable> = ownNode): Promise<Pipe> {
+export async function pipe(make: () => Promise<TestHost> = ourHost): Promise<Pipe> {
   const [server, dialler] = await Promise.all([make(), make()])
   const listener = await listen(server, '/pipe/1.0.0')
   const near = await dial(dialler, addressOf(server), '/pipe/1.0.0')

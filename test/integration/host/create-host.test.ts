@@ -12,7 +12,8 @@ import { createLibp2p } from 'libp2p'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createHost, loadIdentity } from '../../../src/host/index.ts'
 import { Client, dial, listen, Server } from '../../../src/index.ts'
-import { addressOf, ownNode, until } from '../conn/pipes.ts'
+import { addressOf, until } from '../conn/pipes.ts'
+import { ourHost } from '../../support/hosts.ts'
 
 const LOOPBACK = ['/ip4/127.0.0.1/tcp/0']
 
@@ -85,7 +86,7 @@ describe('createHost', () => {
     ['tls', [tls()]],
     ['noise', [noise()]]
   ] as const)('talks to stock nodes over %s, both directions', async ([name, connectionEncrypters]) => {
-    await using own = await ownNode()
+    await using own = await ourHost()
     const stock = await createLibp2p({
       addresses: { listen: LOOPBACK },
       transports: [tcp()],
@@ -109,7 +110,7 @@ describe('createHost', () => {
   })
 
   it('takes 60 inbound connections at once from one address', async () => {
-    await using server = await ownNode()
+    await using server = await ourHost()
     const clients = await Promise.all(Array.from({ length: 60 }, () => createHost()))
     const connections = await Promise.all(clients.map(client => client.dial(server.getMultiaddrs())))
     expect(connections.every(connection => connection.status === 'open')).toBe(true)
@@ -137,7 +138,7 @@ describe('createHost', () => {
   })
 
   it('tells a stock peer 300 protocols, at connect and when they are added later', async () => {
-    await using own = await ownNode()
+    await using own = await ourHost()
     const stock = await createLibp2p({
       transports: [tcp()],
       connectionEncrypters: [noise()],

@@ -1,17 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Client, Server } from '../../../src/index.ts'
-import { addressOf, ownNode } from '../conn/pipes.ts'
+import { addressOf } from '../conn/pipes.ts'
+import { ourHost } from '../../support/hosts.ts'
 
 const PROTOCOL = '/closest/1.0.0'
 const REQUEST = new TextEncoder().encode('who is near?')
 
 describe('sendClosest', () => {
-  let hosts: Awaited<ReturnType<typeof ownNode>>[] = []
+  let hosts: Awaited<ReturnType<typeof ourHost>>[] = []
   let failing = new Set<string>()
   const client = (): Client => new Client(hosts[0] ?? raise('no host'), { timeout: 5_000 })
 
   beforeAll(async () => {
-    hosts = await Promise.all(Array.from({ length: 5 }, ownNode))
+    hosts = await Promise.all(Array.from({ length: 5 }, ourHost))
     for (const host of hosts) {
       await new Server(host).start(PROTOCOL, () => {
         if (failing.has(host.peerId.toString())) throw new Error('told to')
