@@ -1,4 +1,5 @@
 import type { Connection } from '@libp2p/interface'
+import { nameOf } from '../core/errors.ts'
 
 /** Streams opened on a new connection before the first one has been answered. */
 const EARLY_STREAMS = 4
@@ -9,7 +10,8 @@ const EARLY_STREAMS = 4
  */
 interface ColdStart {
   opening: number
-  waiting: (() => void)[]
+  /** In the order they came. */
+  waiting: Set<() => void>
 }
 
 /** undefined once the connection has answered. */
@@ -21,7 +23,7 @@ export async function afterColdStart<T>(
   signal: AbortSignal,
   open: () => Promise<T>
 ): Promise<T> {
-  const cold = coldStarts.has(connection) ? coldStarts.get(connection) : { opening: 0, waiting: [] }
+  const cold = coldStarts.has(connection) ? coldStarts.get(connection) : { opening: 0, waiting: new Set<() => void>() }
   coldStarts.set(connection, cold)
   if (cold === undefined) return open()
 
@@ -30,27 +32,37 @@ export async function afterColdStart<T>(
   try {
     const opened = await open()
     // Answered: nobody has to wait on this connection any more.
-    coldStarts.set(connection, undefined)
-    for (const proceed of cold.waiting.splice(0)) proceed()
+    warm(connection, cold)
     return opened
+  } catch (error) {
+    // A refusal is an answer as well.
+    if (nameOf(error) === 'UnsupportedProtocolError') warm(connection, cold)
+    throw error
   } finally {
     cold.opening -= 1
-    cold.waiting.shift()?.()
+    const [proceed] = cold.waiting
+    proceed?.()
   }
+}
+
+function warm(connection: Connection, cold: ColdStart): void {
+  coldStarts.set(connection, undefined)
+  for (const proceed of cold.waiting) proceed()
 }
 
 function turn(cold: ColdStart, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const proceed = (): void => {
       signal.removeEventListener('abort', onAbort)
+      cold.waiting.delete(proceed)
       resolve()
     }
     const onAbort = (): void => {
-      cold.waiting = cold.waiting.filter(other => other !== proceed)
+      cold.waiting.delete(proceed)
       reject(signal.reason)
     }
     if (signal.aborted) return reject(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
-    cold.waiting.push(proceed)
+    cold.waiting.add(proceed)
   })
 }

@@ -1,16 +1,21 @@
 import type { Connection, MessageStreamDirection, PeerId, Stream } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Uint8ArrayList } from 'uint8arraylist'
+import { checkCount, checkMilliseconds } from '../core/arguments.ts'
 import { concat } from '../core/bytes.ts'
-import type { CancelOptions } from '../core/cancellation.ts'
+import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
-import { unref } from '../core/timers.ts'
+import { startTimer, type Timer, unref } from '../core/timers.ts'
 import { StreamReader } from './reader.ts'
+import { closedStreamError, onStreamClose } from './stream-errors.ts'
 import { readableStream, writableStream } from './web-streams.ts'
 import { StreamWriter } from './writer.ts'
 
 export interface CloseOptions {
-  /** Milliseconds left to the peer to end its side too before the stream is reset. Default 10,000. */
+  /**
+   * Milliseconds without any progress, in taking what was written or in ending its side, after which the peer is given
+   * up and the stream reset. Default 10,000.
+   */
   linger?: number | undefined
 }
 
@@ -89,15 +94,16 @@ export class Conn implements AsyncDisposable {
     return this.stream.writeBufferLength
   }
 
-  /** Aborted when the stream is gone in both directions, with the reason if it was not a normal end. */
+  /** Aborted when the stream is gone in both directions; `reason` is a PointSubError if it did not end properly. */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       const controller = new AbortController()
       this.#abort = controller
+      const abort = (error: PointSubError): void => controller.abort(this.#endedProperly ? undefined : error)
       if (this.stream.status === 'open') {
-        this.stream.addEventListener('close', event => controller.abort(event.error), { once: true })
+        onStreamClose(this.stream, this.connection, ({ error }) => abort(error))
       } else {
-        controller.abort()
+        abort(closedStreamError(this.stream, this.connection, undefined))
       }
     }
     return this.#abort.signal
@@ -124,22 +130,28 @@ export class Conn implements AsyncDisposable {
   /**
    * Exactly `bytes` bytes, as Go's `io.ReadFull`.
    *
-   * @throws PointSubError as {@link read}, and `ERR_UNEXPECTED_EOF` when the peer ends before; what had come is then lost
+   * @throws PointSubError as {@link read}, and `ERR_UNEXPECTED_EOF` when the peer ends before; what had come can be read
+   * again
    */
-  async readFull(bytes: number, options?: CancelOptions): Promise<Uint8Array> {
-    if (!Number.isInteger(bytes) || bytes < 0) {
-      throw new PointSubError('ERR_INVALID_ARGUMENT', `readFull() takes a number of bytes, not ${String(bytes)}`)
-    }
+  async readFull(bytes: number, options: CancelOptions = {}): Promise<Uint8Array> {
+    checkCount('what readFull() takes', bytes, 0)
+    using cancellation = new Cancellation(options, 'readFull')
+    const { signal } = options.signal === undefined && options.timeout === undefined ? options : cancellation
     const parts: Uint8Array[] = []
     let missing = bytes
-    while (missing > 0) {
-      const chunk = await this.#reader.read(options)
-      if (chunk === null) {
-        throw this.#error('ERR_UNEXPECTED_EOF', `the stream ended after ${bytes - missing} of ${bytes} bytes`)
+    try {
+      while (missing > 0) {
+        const chunk = await this.#reader.read({ signal })
+        if (chunk === null) {
+          throw this.#error('ERR_UNEXPECTED_EOF', `the stream ended after ${bytes - missing} of ${bytes} bytes`)
+        }
+        parts.push(chunk.subarray(0, missing))
+        this.#reader.unread(chunk.subarray(missing))
+        missing -= Math.min(missing, chunk.byteLength)
       }
-      parts.push(chunk.subarray(0, missing))
-      this.#reader.unread(chunk.subarray(missing))
-      missing -= Math.min(missing, chunk.byteLength)
+    } catch (error) {
+      for (const part of parts.toReversed()) this.#reader.unread(part)
+      throw error
     }
     return concat(parts, bytes)
   }
@@ -161,13 +173,15 @@ export class Conn implements AsyncDisposable {
   }
 
   /**
-   * Ends both directions, as Go's `Close`: what was written still goes out, what comes is thrown away. A peer that has
-   * not ended its side `linger` ms later is reset. A write deadline bounds the wait for a peer that does not read.
+   * Ends both directions, as Go's `Close`: what was written still goes out, what comes is thrown away. Resolves when
+   * libp2p has taken everything; a peer that stops reading, or does not end its side, is reset after `linger`.
    *
    * @throws PointSubError when bytes written before could not be handed over
    */
   close(options: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#close(options.linger ?? LINGER)
+    const { linger = LINGER } = options
+    checkMilliseconds('linger', linger)
+    this.#closing ??= this.#close(linger)
     return this.#closing
   }
 
@@ -226,16 +240,37 @@ export class Conn implements AsyncDisposable {
     return this.close()
   }
 
-  async #close(ms: number): Promise<void> {
+  async #close(linger: number): Promise<void> {
     this.#reader.discard()
+    const stopWatch = this.#watch(linger)
+    void this.closed.then(stopWatch)
     await this.#writer.close()
-    if (this.stream.status !== 'open') return
-    const linger = setTimeout(
-      () => this.reset(this.#error('ERR_TIMEOUT', 'the peer did not end the stream in time')),
-      ms
-    )
-    unref(linger)
-    void this.closed.then(() => clearTimeout(linger))
+  }
+
+  /** Resets the stream when nothing moves for so long; returns how to stop that. */
+  #watch(linger: number): () => void {
+    const progress = (): string => `${this.bytesUnsent} ${this.#writer.finished}`
+    let last = progress()
+    const look = (): void => {
+      if (progress() === last) {
+        this.reset(this.#error('ERR_TIMEOUT', 'the peer did not end the stream in time'))
+        return
+      }
+      last = progress()
+      timer = start()
+    }
+    const start = (): Timer => {
+      const started = startTimer(linger, look)
+      unref(started)
+      return started
+    }
+    let timer = start()
+    return () => clearTimeout(timer)
+  }
+
+  /** Whether both sides have sent their FIN. */
+  get #endedProperly(): boolean {
+    return this.stream.status === 'closed' && this.#reader.finished && this.#writer.finished
   }
 
   #error(

@@ -1,3 +1,4 @@
+import { PointSubError } from '../core/errors.ts'
 import { LONGEST_TIMER, startTimer, type Timer } from '../core/timers.ts'
 
 /** A moment in time after which operations fail, as Go's `SetDeadline`: it can be moved, and taken back. */
@@ -19,7 +20,9 @@ export class Deadline {
     this.clear()
     if (at === undefined) return
     const wait = Number(at) - Date.now()
-    if (Number.isNaN(wait)) throw new RangeError('a deadline is a Date or milliseconds since the epoch')
+    if (Number.isNaN(wait)) {
+      throw new PointSubError('ERR_INVALID_ARGUMENT', 'a deadline is a Date or milliseconds since the epoch')
+    }
     this.#arm(wait)
   }
 

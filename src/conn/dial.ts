@@ -1,4 +1,5 @@
 import type { Connection, Stream } from '@libp2p/interface'
+import { checkProtocol } from '../core/arguments.ts'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
@@ -20,10 +21,11 @@ const DIAL_TIMEOUT = 30_000
 /**
  * Opens a stream to a peer: Go's `pointsub.Dial`.
  *
- * @throws PointSubError `ERR_INVALID_PEER`, `ERR_DIAL_SELF`, `ERR_PEER_NOT_FOUND`, `ERR_DIAL_FAILED`,
+ * @throws PointSubError `ERR_INVALID_ARGUMENT`, `ERR_INVALID_PEER`, `ERR_DIAL_SELF`, `ERR_PEER_NOT_FOUND`, `ERR_DIAL_FAILED`,
  * `ERR_PROTOCOL_UNSUPPORTED`, `ERR_TOO_MANY_STREAMS`, `ERR_STREAM_RESET`, `ERR_CONNECTION_LOST`, `ERR_TIMEOUT`, `ERR_ABORTED`
  */
 export async function dial(host: Host, peer: PeerLike, protocol: string, options: CancelOptions = {}): Promise<Conn> {
+  checkProtocol(protocol)
   const target = parsePeer(peer)
   using cancellation = new Cancellation({ timeout: DIAL_TIMEOUT, ...options }, `dialling ${target.name}`)
   return openConn(host, target, protocol, cancellation)

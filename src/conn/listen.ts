@@ -1,3 +1,4 @@
+import { checkCount, checkProtocol } from '../core/arguments.ts'
 import { type CancelOptions, Cancellation } from '../core/cancellation.ts'
 import { nameOf, PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
@@ -6,7 +7,7 @@ import { STREAMS_PER_PROTOCOL } from './dial.ts'
 
 export interface HandleOptions {
   /** Inbound streams of this protocol on one connection, above which libp2p resets new ones. Default 65,536. */
-  maxStreamsPerPeer?: number | undefined
+  maxStreamsPerConnection?: number | undefined
 }
 
 export interface ListenOptions extends HandleOptions {
@@ -17,7 +18,7 @@ export interface ListenOptions extends HandleOptions {
 /**
  * Calls `onConn` for each stream a peer opens; the returned function stops that.
  *
- * @throws PointSubError `ERR_PROTOCOL_EXISTS`
+ * @throws PointSubError `ERR_PROTOCOL_EXISTS`, `ERR_INVALID_ARGUMENT`
  */
 export async function handleConns(
   host: Host,
@@ -25,10 +26,13 @@ export async function handleConns(
   onConn: (conn: Conn) => void,
   options: HandleOptions = {}
 ): Promise<() => Promise<void>> {
+  const { maxStreamsPerConnection = STREAMS_PER_PROTOCOL } = options
+  checkProtocol(protocol)
+  checkCount('maxStreamsPerConnection', maxStreamsPerConnection, 1)
   try {
     await host.handle(protocol, (stream, connection) => onConn(new Conn(stream, connection)), {
       runOnLimitedConnection: true,
-      maxInboundStreams: options.maxStreamsPerPeer ?? STREAMS_PER_PROTOCOL,
+      maxInboundStreams: maxStreamsPerConnection,
       // A handler's limit also holds for streams this host opens itself, whatever newStream() is told.
       maxOutboundStreams: STREAMS_PER_PROTOCOL
     })
@@ -45,8 +49,9 @@ export class Listener implements AsyncDisposable {
   readonly #backlog: number
   #stop: (() => Promise<void>) | undefined
   #ready: Conn[] = []
-  #waiting: ((conn: Conn | undefined) => void)[] = []
-  #closed = false
+  /** In the order they came. */
+  readonly #waiting = new Set<(conn: Conn | undefined) => void>()
+  #closed: Promise<void> | undefined
 
   private constructor(protocol: string, backlog: number) {
     this.protocol = protocol
@@ -54,7 +59,9 @@ export class Listener implements AsyncDisposable {
   }
 
   static async open(host: Host, protocol: string, options: ListenOptions): Promise<Listener> {
-    const listener = new Listener(protocol, options.backlog ?? 511)
+    const { backlog = 511 } = options
+    checkCount('backlog', backlog, 0)
+    const listener = new Listener(protocol, backlog)
     listener.#stop = await handleConns(host, protocol, conn => listener.#onConn(conn), options)
     return listener
   }
@@ -81,12 +88,14 @@ export class Listener implements AsyncDisposable {
   }
 
   /** Stops listening and resets the streams nobody accepted; accepted ones go on. */
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    for (const waiter of this.#waiting.splice(0)) waiter(undefined)
-    for (const conn of this.#ready.splice(0)) conn.reset()
-    await this.#stop?.()
+  close(): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#closed = this.#stop?.() ?? Promise.resolve()
+      for (const waiter of this.#waiting) waiter(undefined)
+      this.#waiting.clear()
+      for (const conn of this.#ready.splice(0)) conn.reset()
+    }
+    return this.#closed
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -94,10 +103,11 @@ export class Listener implements AsyncDisposable {
   }
 
   #onConn(conn: Conn): void {
-    const waiter = this.#waiting.shift()
+    const [waiter] = this.#waiting
     if (waiter !== undefined) {
+      this.#waiting.delete(waiter)
       waiter(conn)
-    } else if (this.#closed || this.#ready.length >= this.#backlog) {
+    } else if (this.#closed !== undefined || this.#ready.length >= this.#backlog) {
       conn.reset()
     } else {
       this.#ready.push(conn)
@@ -106,11 +116,11 @@ export class Listener implements AsyncDisposable {
 
   #next(cancellation?: Cancellation): Promise<Conn | undefined> {
     const ready = this.#ready.shift()
-    if (ready !== undefined || this.#closed) return Promise.resolve(ready)
+    if (ready !== undefined || this.#closed !== undefined) return Promise.resolve(ready)
     return new Promise((resolve, reject) => {
-      this.#waiting.push(resolve)
+      this.#waiting.add(resolve)
       cancellation?.onCancel(reason => {
-        this.#waiting = this.#waiting.filter(other => other !== resolve)
+        this.#waiting.delete(resolve)
         reject(reason)
       })
     })
@@ -120,7 +130,7 @@ export class Listener implements AsyncDisposable {
 /**
  * Accepts streams of a protocol: Go's `pointsub.Listen`.
  *
- * @throws PointSubError `ERR_PROTOCOL_EXISTS`
+ * @throws PointSubError `ERR_PROTOCOL_EXISTS`, `ERR_INVALID_ARGUMENT`
  */
 export function listen(host: Host, protocol: string, options: ListenOptions = {}): Promise<Listener> {
   return Listener.open(host, protocol, options)

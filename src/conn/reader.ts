@@ -1,6 +1,7 @@
 import type { Connection, Stream, StreamMessageEvent } from '@libp2p/interface'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
+import { ByteQueue } from './byte-queue.ts'
 import { Deadline } from './deadline.ts'
 import { type ClosedStream, closedStreamError, onStreamClose } from './stream-errors.ts'
 
@@ -24,9 +25,8 @@ export class StreamReader {
   readonly #stream: Stream
   readonly #connection: Connection
   readonly #deadline = new Deadline(() => this.#rejectWaiters(this.#timeout()))
-  #queue: Uint8Array[] = []
-  #queued = 0
-  #waiters: Waiter[] = []
+  readonly #queue = new ByteQueue()
+  readonly #waiters = new Set<Waiter>()
   /** Set once the peer has sent its last byte: null after a FIN, an error after anything else. */
   #end: PointSubError | null | undefined
   /** What reads fail with once nobody wants the bytes any more. */
@@ -46,26 +46,32 @@ export class StreamReader {
     }
     stream.addEventListener('message', this.#onMessage)
     stream.addEventListener('remoteCloseWrite', this.#onFin)
-    stream.addEventListener('end', this.#onEnd)
+    stream.addEventListener('end', this.#onLibp2pEnd)
     onStreamClose(stream, connection, closed => this.#onClose(closed))
   }
 
   /** Whether every byte has been read and no more will come. */
   get ended(): boolean {
-    return this.#end !== undefined && this.#queued === 0 && this.#stream.readBufferLength === 0
+    return this.#end !== undefined && this.#queue.byteLength === 0 && this.#stream.readBufferLength === 0
+  }
+
+  /** Whether the peer has sent its FIN, read or not. */
+  get finished(): boolean {
+    return this.#end === null
   }
 
   /** Bytes that have arrived and were not read, libp2p's buffer of a paused stream included. */
   get buffered(): number {
-    return this.#queued + this.#stream.readBufferLength
+    return this.#queue.byteLength + this.#stream.readBufferLength
   }
 
   /** The next bytes, or null after the peer's FIN. */
   read(options?: CancelOptions): Promise<Uint8Array | null> {
-    const ready = this.#take()
-    if (ready !== undefined) return Promise.resolve(ready)
     if (this.#discarded !== undefined) return Promise.reject(this.#discarded)
     if (this.#deadline.passed) return Promise.reject(this.#timeout())
+    if (options?.signal?.aborted === true) return this.#waitCancellable(options)
+    const ready = this.#take()
+    if (ready !== undefined) return Promise.resolve(ready)
     if (this.ended) {
       this.#finish()
       return this.#end instanceof PointSubError ? Promise.reject(this.#end) : Promise.resolve(null)
@@ -76,37 +82,32 @@ export class StreamReader {
 
   /** Puts bytes back in front of those to come. */
   unread(chunk: Uint8Array): void {
-    if (chunk.byteLength === 0) return
-    this.#queue.unshift(chunk)
-    this.#queued += chunk.byteLength
+    if (chunk.byteLength > 0) this.#queue.unshift(chunk)
   }
 
   setDeadline(at: number | Date | undefined): void {
-    this.#deadline.set(at)
+    if (this.#discarded === undefined && !this.ended) this.#deadline.set(at)
   }
 
   /** Throws away what has come and all that will; reads fail with `reason`. */
   discard(reason: PointSubError = this.#closedHere()): void {
     this.#discarded ??= reason
-    this.#queue = []
-    this.#queued = 0
+    this.#queue.clear()
     this.#deadline.clear()
     this.#rejectWaiters(reason)
     this.#resume()
   }
 
   #take(): Uint8Array | undefined {
-    if (this.#queue.length === 0) this.#resume()
+    if (this.#queue.byteLength === 0) this.#resume()
     const chunk = this.#queue.shift()
-    if (chunk === undefined) return undefined
-    this.#queued -= chunk.byteLength
-    if (this.#queued <= LOW_WATER) this.#resume()
+    if (chunk !== undefined && this.#queue.byteLength <= LOW_WATER) this.#resume()
     return chunk
   }
 
   #wait(): Promise<Uint8Array | null> {
     return new Promise((resolve, reject) => {
-      this.#waiters.push({ resolve, reject })
+      this.#waiters.add({ resolve, reject })
     })
   }
 
@@ -114,9 +115,9 @@ export class StreamReader {
     using cancellation = new Cancellation(options, 'read')
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | null>()
     const waiter: Waiter = { resolve, reject }
-    this.#waiters.push(waiter)
+    this.#waiters.add(waiter)
     cancellation.onCancel(reason => {
-      this.#waiters = this.#waiters.filter(other => other !== waiter)
+      this.#waiters.delete(waiter)
       reject(reason)
     })
     return await promise
@@ -134,27 +135,31 @@ export class StreamReader {
 
   #pauseIfFull(): void {
     // pause() throws once the readable end is closing.
-    if (this.#queued >= HIGH_WATER && this.#stream.readStatus === 'readable') this.#stream.pause()
+    if (this.#queue.byteLength >= HIGH_WATER && this.#stream.readStatus === 'readable') this.#stream.pause()
   }
 
   #push(part: Uint8Array): void {
     const chunk = plain(part)
-    const waiter = this.#waiters.shift()
-    if (waiter !== undefined) {
+    const [waiter] = this.#waiters
+    if (waiter === undefined) {
+      this.#queue.push(chunk)
+    } else {
+      this.#waiters.delete(waiter)
       waiter.resolve(chunk)
-      return
     }
-    this.#queue.push(chunk)
-    this.#queued += chunk.byteLength
   }
 
   readonly #onFin = (): void => {
-    if (this.#end !== undefined) return
-    this.#end = null
-    this.#onEnd()
+    this.#end ??= null
+    this.#onLibp2pEnd()
   }
 
-  readonly #onEnd = (): void => {
+  /** A yamux frame may carry both data and FIN, and libp2p tells of the FIN first. */
+  readonly #onLibp2pEnd = (): void => {
+    queueMicrotask(() => this.#onEnd())
+  }
+
+  #onEnd(): void {
     if (this.ended) this.#finish()
   }
 
@@ -168,9 +173,9 @@ export class StreamReader {
     this.#deadline.clear()
     this.#stream.removeEventListener('message', this.#onMessage)
     this.#stream.removeEventListener('remoteCloseWrite', this.#onFin)
-    this.#stream.removeEventListener('end', this.#onEnd)
-    const waiters = this.#waiters
-    this.#waiters = []
+    this.#stream.removeEventListener('end', this.#onLibp2pEnd)
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
     for (const waiter of waiters) {
       if (this.#end instanceof PointSubError) waiter.reject(this.#end)
       else waiter.resolve(null)
@@ -178,8 +183,8 @@ export class StreamReader {
   }
 
   #rejectWaiters(error: PointSubError): void {
-    const waiters = this.#waiters
-    this.#waiters = []
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
     for (const waiter of waiters) waiter.reject(error)
   }
 

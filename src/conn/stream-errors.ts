@@ -1,9 +1,11 @@
 import type { Connection, Stream, StreamCloseEvent } from '@libp2p/interface'
 import { type ErrorCode, messageOf, nameOf, PointSubError } from '../core/errors.ts'
 
-/** What libp2p's own errors mean here, by their `name`. */
+/**
+ * What libp2p's own errors mean here, by their `name`. Aborts and timeouts of the caller never come this way; those of
+ * libp2p itself are failures like others.
+ */
 const CODES: Readonly<Record<string, ErrorCode>> = {
-  AbortError: 'ERR_ABORTED',
   ConnectionClosedError: 'ERR_CONNECTION_LOST',
   ConnectionClosingError: 'ERR_CONNECTION_LOST',
   InvalidPeerIdError: 'ERR_DIAL_SELF',
@@ -12,7 +14,6 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   NotFoundError: 'ERR_PEER_NOT_FOUND',
   StreamBufferError: 'ERR_STREAM_RESET',
   StreamResetError: 'ERR_STREAM_RESET',
-  TimeoutError: 'ERR_TIMEOUT',
   TooManyOutboundProtocolStreamsError: 'ERR_TOO_MANY_STREAMS',
   UnsupportedProtocolError: 'ERR_PROTOCOL_UNSUPPORTED'
 }

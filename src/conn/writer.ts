@@ -1,7 +1,7 @@
 import type { Connection, Stream } from '@libp2p/interface'
-import { Uint8ArrayList } from 'uint8arraylist'
+import { isUint8ArrayList, Uint8ArrayList } from 'uint8arraylist'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
-import { PointSubError } from '../core/errors.ts'
+import { PointSubError, textOf } from '../core/errors.ts'
 import { Deadline } from './deadline.ts'
 import { closedStreamError, onStreamClose } from './stream-errors.ts'
 
@@ -9,9 +9,12 @@ import { closedStreamError, onStreamClose } from './stream-errors.ts'
 const COPY_LIMIT = 64 * 1024
 /** Bytes given to libp2p at once, so that a deadline can still take back the rest. */
 const BATCH_LIMIT = 1024 * 1024
+const NOTHING = new Uint8Array(0)
 
 interface Entry {
   data: Uint8Array | Uint8ArrayList
+  /** Given to libp2p: it cannot be taken back any more. */
+  sent: boolean
   resolve(): void
   reject(error: PointSubError): void
 }
@@ -39,6 +42,9 @@ export class StreamWriter {
     onStreamClose(stream, connection, ({ error }) => this.#onClose(error))
   }
 
+  /** Whether the FIN is on its way. */
+  finished = false
+
   /** Whether `write()` takes no more bytes. */
   get ended(): boolean {
     return this.#end !== undefined || this.#closing !== undefined
@@ -48,9 +54,10 @@ export class StreamWriter {
     if (this.#end !== undefined) return Promise.reject(this.#end.with({ sent: false }))
     if (this.#closing !== undefined) return Promise.reject(this.#closedHere())
     if (this.#deadline.passed) return Promise.reject(this.#timeout(false))
+    if (!(data instanceof Uint8Array || isUint8ArrayList(data))) return Promise.reject(this.#notBytes(data))
     if (data.byteLength === 0) return Promise.resolve()
     if (options?.signal !== undefined || options?.timeout !== undefined) return this.#writeCancellable(data, options)
-    return handled(new Promise<void>((resolve, reject) => this.#add({ data, resolve, reject })))
+    return handled(new Promise<void>((resolve, reject) => this.#add({ data, sent: false, resolve, reject })))
   }
 
   /** Sends what is pending, then a FIN; resolves when libp2p has taken both. */
@@ -58,12 +65,13 @@ export class StreamWriter {
     if (this.#closing !== undefined) return this.#closing.promise
     if (this.#end !== undefined) return Promise.resolve()
     this.#closing = Promise.withResolvers()
+    if (this.#deadline.passed && (this.#draining !== undefined || this.#pending.length > 0)) this.#timeOut()
     this.#schedule()
     return handled(this.#closing.promise)
   }
 
   setDeadline(at: number | Date | undefined): void {
-    this.#deadline.set(at)
+    if (this.#end === undefined) this.#deadline.set(at)
   }
 
   #add(entry: Entry): void {
@@ -74,12 +82,12 @@ export class StreamWriter {
   async #writeCancellable(data: Uint8Array | Uint8ArrayList, options: CancelOptions): Promise<void> {
     using cancellation = new Cancellation(options, 'write')
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const entry: Entry = { data, resolve, reject }
+    const entry: Entry = { data, sent: false, resolve, reject }
     this.#add(entry)
     cancellation.onCancel(reason => {
-      const sent = !this.#pending.includes(entry)
-      this.#pending = this.#pending.filter(other => other !== entry)
-      reject(reason.with({ sent }))
+      // One that has not been given to libp2p yet is left out when its turn comes.
+      if (!entry.sent) entry.data = NOTHING
+      reject(reason.with({ sent: entry.sent }))
     })
     await promise
   }
@@ -94,6 +102,7 @@ export class StreamWriter {
     this.#scheduled = false
     while (this.#end === undefined && this.#draining === undefined && this.#pending.length > 0) {
       const batch = this.#takeBatch()
+      for (const entry of batch) entry.sent = true
       let more: boolean
       try {
         more = this.#stream.send(gather(batch))
@@ -134,9 +143,11 @@ export class StreamWriter {
 
   async #sendFin(): Promise<void> {
     try {
+      this.finished = true
       await this.#stream.close()
       this.#end ??= this.#closedHere()
     } catch (cause) {
+      this.finished = false
       this.#fail(closedStreamError(this.#stream, this.#connection, cause))
     }
     this.#deadline.clear()
@@ -146,7 +157,9 @@ export class StreamWriter {
 
   #onClose(error: PointSubError): void {
     this.#stream.removeEventListener('drain', this.#onDrain)
-    this.#fail(error)
+    // Both sides have ended properly when this side's FIN was what closed the stream.
+    const ended = this.#closing !== undefined && this.#draining === undefined && this.#pending.length === 0
+    this.#fail(ended && this.#stream.status === 'closed' ? this.#closedHere() : error)
   }
 
   #fail(error: PointSubError, unsent: Entry[] = []): void {
@@ -179,7 +192,15 @@ export class StreamWriter {
     return this.#error('ERR_TIMEOUT', 'the write deadline has passed', sent)
   }
 
-  #error(code: 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT', message: string, sent: boolean): PointSubError {
+  #notBytes(data: unknown): PointSubError {
+    return this.#error('ERR_INVALID_ARGUMENT', `write() takes a Uint8Array, not ${textOf(data).slice(0, 100)}`, false)
+  }
+
+  #error(
+    code: 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT' | 'ERR_INVALID_ARGUMENT',
+    message: string,
+    sent: boolean
+  ): PointSubError {
     const peer = this.#connection.remotePeer.toString()
     return new PointSubError(code, message, { peer, protocol: this.#stream.protocol, sent })
   }

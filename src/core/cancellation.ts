@@ -1,4 +1,5 @@
-import { PointSubError, textOf } from './errors.ts'
+import { checkMilliseconds, checkSignal } from './arguments.ts'
+import { PointSubError } from './errors.ts'
 import { startTimer, type Timer } from './timers.ts'
 
 /** What every long operation takes. */
@@ -28,7 +29,8 @@ export class Cancellation implements Disposable {
    * one of them is something else
    */
   constructor({ signal, timeout }: CancelOptions, what = 'the operation') {
-    checkArguments(signal, timeout)
+    if (signal !== undefined) checkSignal(signal)
+    if (timeout !== undefined) checkMilliseconds('timeout', timeout)
     if (signal?.aborted) throw abortError(signal, what)
     this.#what = what
     this.#callerSignal = signal
@@ -81,20 +83,6 @@ export class Cancellation implements Disposable {
   readonly #onAbort = (): void => {
     if (this.#callerSignal !== undefined) this.cancel(abortError(this.#callerSignal, this.#what))
   }
-}
-
-function checkArguments(signal: unknown, timeout: unknown): void {
-  // Not instanceof: a signal may come from another realm.
-  if (signal !== undefined && !(typeof signal === 'object' && signal !== null && 'aborted' in signal)) {
-    throw new PointSubError('ERR_INVALID_ARGUMENT', `signal is an AbortSignal, not ${textOf(signal)}`)
-  }
-  if (timeout !== undefined) checkMilliseconds('timeout', timeout)
-}
-
-/** @throws PointSubError `ERR_INVALID_ARGUMENT` unless `value` is zero or more, Infinity included */
-export function checkMilliseconds(name: string, value: unknown): void {
-  if (typeof value === 'number' && value >= 0) return
-  throw new PointSubError('ERR_INVALID_ARGUMENT', `${name} is a number of milliseconds, not ${textOf(value)}`)
 }
 
 function abortError(signal: AbortSignal, what: string): PointSubError {

@@ -47,7 +47,7 @@ type ClientOption =
   | 'maxRequestsPerStream'
   | 'idleTimeout'
 
-type ServerOption = 'maxBlockSize' | 'readTimeout' | 'writeTimeout' | 'idleTimeout' | 'maxStreamsPerPeer'
+type ServerOption = 'maxBlockSize' | 'readTimeout' | 'writeTimeout' | 'idleTimeout' | 'maxStreamsPerConnection'
 
 type HostOption =
   | 'maxConnections'
@@ -55,7 +55,7 @@ type HostOption =
   | 'inboundConnectionThreshold'
   | 'maxDialQueueLength'
   | 'maxParallelDials'
-  | 'dialTimeout'
+  | 'addressDialTimeout'
   | 'maxStreamsPerConnection'
   | 'maxEarlyStreams'
   | 'streamWindow'
@@ -89,7 +89,10 @@ export const OPTIONS: {
     readTimeout: ms(30_000, 'Longest wait between two bytes of one request.'),
     writeTimeout: ms(30_000, 'Longest time an answer may wait for a peer that does not read.'),
     idleTimeout: ms(60_000, 'A stream without a request is ended after this time.'),
-    maxStreamsPerPeer: count(10_000, 'Inbound streams of one protocol on one connection; more are reset by libp2p.')
+    maxStreamsPerConnection: count(
+      10_000,
+      'Inbound streams of one protocol on one connection; more are reset by libp2p.'
+    )
   },
   host: {
     maxConnections: count(1_000, 'Connections kept; above it unused ones are pruned and new inbound ones refused.'),
@@ -97,7 +100,7 @@ export const OPTIONS: {
     inboundConnectionThreshold: count(256, 'Inbound connections a second from one address.'),
     maxDialQueueLength: count(10_000, 'Dials waiting at once.'),
     maxParallelDials: count(100, 'Dials running at once.'),
-    dialTimeout: ms(10_000, 'Bound on dialling one peer, over all its addresses.'),
+    addressDialTimeout: ms(2_000, 'Bound on one address of a peer; they are tried one after the other.'),
     maxStreamsPerConnection: count(
       16_384,
       'Streams of all protocols on one connection, inbound and outbound each.',

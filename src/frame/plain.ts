@@ -5,7 +5,7 @@ import { PointSubError } from '../core/errors.ts'
 export const HEADER_BYTES = 4
 
 /** The first buffer of a frame that arrives in pieces; it doubles from there, so memory follows bytes, not claims. */
-const FIRST_BUFFER = 16 * 1024
+const FIRST_BUFFER = 256
 
 /**
  * One message on the plain wire, Go PointSub's (go-msgio): its length as a u32 in big-endian order, then its bytes.

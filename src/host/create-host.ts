@@ -89,13 +89,13 @@ function muxer(limits: Resolved<typeof OPTIONS.host>): ReturnType<typeof yamux> 
 
 function connectionLimits(limits: Resolved<typeof OPTIONS.host>): NonNullable<Libp2pOptions['connectionManager']> {
   const { maxConnections, maxIncomingPendingConnections, inboundConnectionThreshold } = limits
-  const { maxDialQueueLength, maxParallelDials, dialTimeout } = limits
+  const { maxDialQueueLength, maxParallelDials, addressDialTimeout } = limits
   return {
     maxConnections,
     maxIncomingPendingConnections,
     inboundConnectionThreshold,
     maxDialQueueLength,
     maxParallelDials,
-    dialTimeout
+    addressDialTimeout
   }
 }

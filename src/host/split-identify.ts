@@ -1,4 +1,4 @@
-import { type IdentifyInit, type IdentifyPushInit, identify, identifyPush } from '@libp2p/identify'
+import { identify, identifyPush } from '@libp2p/identify'
 import type { Connection, Stream, StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
 import { concat } from '../core/bytes.ts'
 
@@ -14,8 +14,8 @@ type PushFactory = ReturnType<typeof identifyPush>
  * libp2p's identify, with its message sent in parts once it is longer than peers accept (8 KiB, some 200 protocols).
  * The identify specification lets a message be split this way, and go-libp2p and js-libp2p merge the parts.
  */
-export function splitIdentify(init: IdentifyInit = {}): IdentifyFactory {
-  const create = identify({ maxMessageSize: MAX_INCOMING, ...init })
+export function splitIdentify(): IdentifyFactory {
+  const create = identify({ maxMessageSize: MAX_INCOMING })
   return components =>
     create(
       override(components, 'registrar', registrar =>
@@ -30,8 +30,8 @@ export function splitIdentify(init: IdentifyInit = {}): IdentifyFactory {
 }
 
 /** libp2p's identify push, likewise. */
-export function splitIdentifyPush(init: IdentifyPushInit = {}): PushFactory {
-  const create = identifyPush({ maxMessageSize: MAX_INCOMING, ...init })
+export function splitIdentifyPush(): PushFactory {
+  const create = identifyPush({ maxMessageSize: MAX_INCOMING })
   return components =>
     create(
       override(components, 'connectionManager', manager =>

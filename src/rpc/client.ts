@@ -1,6 +1,7 @@
 import { isPeerId, type PeerId } from '@libp2p/interface'
 import { openConn } from '../conn/dial.ts'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
+import { checkProtocol } from '../core/arguments.ts'
 import { PointSubError, textOf } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
@@ -135,9 +136,7 @@ export class Client implements AsyncDisposable {
 
   #check(protocol: string, request: Uint8Array): Uint8Array {
     if (this.#closed !== undefined) throw this.#closed
-    if (typeof protocol !== 'string' || protocol === '') {
-      throw new PointSubError('ERR_INVALID_ARGUMENT', 'a protocol id is a text such as /echo/1.0.0')
-    }
+    checkProtocol(protocol)
     if (!(request instanceof Uint8Array)) {
       throw new PointSubError('ERR_INVALID_ARGUMENT', 'a request is a Uint8Array; use new TextEncoder() for a text')
     }

@@ -24,6 +24,8 @@ export class ServerStream implements Sweepable {
   /** Of the request being handled; undefined also when its handler never asked. */
   #abort: AbortController | undefined
   #watchesClose = false
+  /** The request being handled. */
+  #request: Uint8Array | undefined
 
   constructor(conn: Conn, handler: Handler, options: Resolved<typeof OPTIONS.server>) {
     this.#conn = conn
@@ -121,7 +123,14 @@ export class ServerStream implements Sweepable {
   }
 
   async #handle(request: Uint8Array): Promise<Uint8Array> {
-    const signal = (): AbortSignal => this.#signal()
+    let controller: AbortController | undefined
+    // Made when a handler first asks for it: most never do.
+    const signal = (): AbortSignal => {
+      controller ??= new AbortController()
+      if (this.#request === request) this.#abortWithStream(controller)
+      return controller.signal
+    }
+    this.#request = request
     const context: RequestContext = {
       peer: this.#conn.remotePeer,
       protocol: this.#conn.protocol,
@@ -137,6 +146,7 @@ export class ServerStream implements Sweepable {
       if (cause instanceof HandlerFailure) throw cause
       throw new HandlerFailure(this.#error('ERR_HANDLER_FAILED', `the handler failed: ${messageOf(cause)}`, cause))
     } finally {
+      this.#request = undefined
       this.#abort = undefined
     }
   }
@@ -149,16 +159,13 @@ export class ServerStream implements Sweepable {
     }
   }
 
-  /** Made when a handler first asks for it: most never do. */
-  #signal(): AbortSignal {
-    this.#abort ??= new AbortController()
-    if (!this.#watchesClose) {
-      this.#watchesClose = true
-      const { signal } = this.#conn
-      signal.addEventListener('abort', () => this.#abort?.abort(signal.reason), { once: true })
-    }
-    if (this.#conn.signal.aborted) this.#abort.abort(this.#conn.signal.reason)
-    return this.#abort.signal
+  #abortWithStream(controller: AbortController): void {
+    this.#abort = controller
+    const { signal } = this.#conn
+    if (signal.aborted) controller.abort(signal.reason)
+    if (this.#watchesClose) return
+    this.#watchesClose = true
+    signal.addEventListener('abort', () => this.#abort?.abort(signal.reason), { once: true })
   }
 
   #enter(state: State): void {

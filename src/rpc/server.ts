@@ -1,7 +1,7 @@
 import { type PeerId, TypedEventEmitter } from '@libp2p/interface'
 import type { Conn } from '../conn/conn.ts'
 import { handleConns } from '../conn/listen.ts'
-import { checkMilliseconds } from '../core/cancellation.ts'
+import { checkMilliseconds, checkProtocol } from '../core/arguments.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
@@ -66,16 +66,16 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
    */
   async start(protocol: string, handler: Handler): Promise<void> {
     if (this.#stopped !== undefined) throw new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped')
-    if (typeof protocol !== 'string' || protocol === '') {
-      throw new PointSubError('ERR_INVALID_ARGUMENT', 'a protocol id is a text such as /echo/1.0.0')
-    }
+    checkProtocol(protocol)
     if (typeof handler !== 'function') {
       throw new PointSubError('ERR_INVALID_ARGUMENT', `the handler of ${protocol} must be a function`, { protocol })
     }
     const unhandle = await handleConns(this.#host, protocol, conn => this.#onConn(conn, handler), this.#options)
     this.#unhandle.set(protocol, unhandle)
-    // stop() may have come while the host was registering the protocol.
-    if (this.#stopped !== undefined) await unhandle()
+    if (this.#stopped === undefined) return
+    // stop() came while the host was registering the protocol.
+    await unhandle()
+    throw new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped', { protocol })
   }
 
   /**
@@ -96,7 +96,8 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   }
 
   async #stop(grace: number): Promise<void> {
-    const unhandled = Promise.all([...this.#unhandle.values()].map(unhandle => unhandle()))
+    const unhandled = Promise.allSettled([...this.#unhandle.values()].map(unhandle => unhandle()))
+    this.#unhandle.clear()
     for (const stream of this.#streams.keys()) stream.stop()
     const timer = startTimer(grace, () => {
       const reason = new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped')

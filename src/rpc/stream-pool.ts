@@ -36,8 +36,9 @@ export class StreamPool implements Sweepable {
   /** Streams that have answered and may be ended by the peer any moment. */
   readonly #resting = new Map<ClientStream, Timer>()
   #idle: ClientStream[] = []
-  #waiters: Waiter[] = []
-  #noOpenBefore = 0
+  readonly #waiters = new Set<Waiter>()
+  /** Runs while no streams are opened because the peer seems to bound them. */
+  #backoff: Timer | undefined
   #closed: PointSubError | undefined
 
   constructor(target: KnownPeer, init: StreamPoolInit) {
@@ -98,7 +99,7 @@ export class StreamPool implements Sweepable {
   /** Fails every call and closes every stream; resolves when they are gone. */
   async close(reason: PointSubError): Promise<void> {
     this.#closed ??= reason
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(reason.with({ sent: false }))
+    this.#rejectWaiters(reason)
     this.#stopOpening(reason)
     await Promise.all([...this.#live].map(stream => stream.close(reason)))
     this.#checkEmpty()
@@ -107,12 +108,12 @@ export class StreamPool implements Sweepable {
   #wait(cancellation: Cancellation): Promise<ClientStream> {
     const { promise, resolve, reject } = Promise.withResolvers<ClientStream>()
     const waiter: Waiter = { resolve, reject }
-    this.#waiters.push(waiter)
+    this.#waiters.add(waiter)
     const takeBack = cancellation.onCancel(reason => {
-      this.#waiters = this.#waiters.filter(other => other !== waiter)
+      this.#waiters.delete(waiter)
       reject(reason.with({ sent: false }))
       // Nobody is left to use what is being opened.
-      if (this.#waiters.length === 0) this.#stopOpening(reason)
+      if (this.#waiters.size === 0) this.#stopOpening(reason)
       this.#checkEmpty()
     })
     this.#grow()
@@ -120,17 +121,21 @@ export class StreamPool implements Sweepable {
   }
 
   #offer(stream: ClientStream): void {
-    const waiter = this.#waiters.shift()
-    if (waiter !== undefined) waiter.resolve(stream)
-    else this.#idle.push(stream)
+    const [waiter] = this.#waiters
+    if (waiter === undefined) {
+      this.#idle.push(stream)
+    } else {
+      this.#waiters.delete(waiter)
+      waiter.resolve(stream)
+    }
   }
 
   /** Opens streams for callers that no stream on its way will serve. */
   #grow(): void {
     const { maxStreamsPerPeer } = this.#init.options
-    if (this.#live.size > 0 && performance.now() < this.#noOpenBefore) return
+    if (this.#backoff !== undefined && this.#hasOthers()) return
     while (
-      this.#waiters.length > this.#opening.size + this.#soonRested() &&
+      this.#waiters.size > this.#opening.size + this.#soonRested() &&
       this.#live.size + this.#opening.size < maxStreamsPerPeer
     ) {
       void this.#open()
@@ -175,22 +180,30 @@ export class StreamPool implements Sweepable {
   }
 
   #onOpenFailed(error: PointSubError): void {
-    if (this.#live.size > 0) {
-      this.#makeDo()
-    } else {
-      for (const waiter of this.#waiters.splice(0)) waiter.reject(error.with({ sent: false }))
-    }
+    if (this.#hasOthers()) this.#makeDo()
+    // While others are being opened, they may serve those who wait.
+    else if (this.#opening.size === 0) this.#rejectWaiters(error)
     this.#checkEmpty()
   }
 
-  #hasOthers(stream: ClientStream): boolean {
+  #rejectWaiters(error: PointSubError): void {
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const waiter of waiters) waiter.reject(error.with({ sent: false }))
+  }
+
+  /** Whether there are streams that carry requests, besides `stream`. */
+  #hasOthers(stream?: ClientStream): boolean {
     for (const other of this.#live) if (other !== stream && !other.ended) return true
     return false
   }
 
   /** The peer may bound its streams, and js-libp2p resets those above only after it has agreed to them. */
   #makeDo(): void {
-    this.#noOpenBefore = performance.now() + OPEN_BACKOFF
+    this.#backoff ??= startTimer(OPEN_BACKOFF, () => {
+      this.#backoff = undefined
+      this.#grow()
+    })
   }
 
   /** The stream serves no more requests, but may be there until the peer has ended it, too. */
@@ -210,6 +223,9 @@ export class StreamPool implements Sweepable {
   }
 
   #checkEmpty(): void {
-    if (this.#live.size + this.#opening.size + this.#waiters.length === 0) this.#init.onEmpty()
+    if (this.#live.size + this.#opening.size + this.#waiters.size > 0) return
+    clearTimeout(this.#backoff)
+    this.#backoff = undefined
+    this.#init.onEmpty()
   }
 }

@@ -5,7 +5,7 @@ export interface RequestContext {
   /** Who asks; libp2p's handshake has proven it. */
   readonly peer: PeerId
   readonly protocol: string
-  /** Aborted when the peer is gone or the server stops, so that nobody works for an answer that cannot be sent. */
+  /** Aborted when the stream is gone: the caller gave up or died, or the server was stopped and its grace is over. */
   readonly signal: AbortSignal
 }
 

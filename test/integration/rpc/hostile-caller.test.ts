@@ -90,8 +90,8 @@ describe('a Server is not overwhelmed by a peer that', () => {
     expect(rpc.failures).toEqual([])
   })
 
-  it('opens more streams than maxStreamsPerPeer: those are reset, the others served', async () => {
-    await using rpc = await Rpc.create({ serverOptions: { maxStreamsPerPeer: 10 } })
+  it('opens more streams than maxStreamsPerConnection: those are reset, the others served', async () => {
+    await using rpc = await Rpc.create({ serverOptions: { maxStreamsPerConnection: 10 } })
     const connection = await rpc.pair.connect()
     const opened = await Promise.allSettled(Array.from({ length: 30 }, () => RawStream.open(connection, PROTOCOL)))
     const streams = opened.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : []))

@@ -90,7 +90,7 @@ describe('maxRequestsPerStream', () => {
     await using rpc = await Rpc.create({
       handler: note.handler,
       clientOptions: { maxRequestsPerStream: 2 },
-      serverOptions: { maxStreamsPerPeer: 75 }
+      serverOptions: { maxStreamsPerConnection: 75 }
     })
     await repeat(1_000, 64, async index => {
       expect(textOf(await rpc.send(bytesOf(`call ${index}`)))).toBe(`call ${index}`)
