@@ -26,7 +26,7 @@ export class StreamReader {
   readonly #connection: Connection
   readonly #deadline = new Deadline(() => this.#rejectWaiters(this.#timeout()))
   readonly #queue = new ByteQueue()
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters: Waiter[] = []
   /** Set once the peer has sent its last byte: null after a FIN, an error after anything else. */
   #end: PointSubError | null | undefined
   /** What reads fail with once nobody wants the bytes any more. */
@@ -107,7 +107,7 @@ export class StreamReader {
 
   #wait(): Promise<Uint8Array | null> {
     return new Promise((resolve, reject) => {
-      this.#waiters.add({ resolve, reject })
+      this.#waiters.push({ resolve, reject })
     })
   }
 
@@ -115,9 +115,10 @@ export class StreamReader {
     using cancellation = new Cancellation(options, 'read')
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array | null>()
     const waiter: Waiter = { resolve, reject }
-    this.#waiters.add(waiter)
+    this.#waiters.push(waiter)
     cancellation.onCancel(reason => {
-      this.#waiters.delete(waiter)
+      const at = this.#waiters.indexOf(waiter)
+      if (at !== -1) this.#waiters.splice(at, 1)
       reject(reason)
     })
     return await promise
@@ -140,13 +141,9 @@ export class StreamReader {
 
   #push(part: Uint8Array): void {
     const chunk = plain(part)
-    const [waiter] = this.#waiters
-    if (waiter === undefined) {
-      this.#queue.push(chunk)
-    } else {
-      this.#waiters.delete(waiter)
-      waiter.resolve(chunk)
-    }
+    const waiter = this.#waiters.shift()
+    if (waiter === undefined) this.#queue.push(chunk)
+    else waiter.resolve(chunk)
   }
 
   readonly #onFin = (): void => {
@@ -174,18 +171,14 @@ export class StreamReader {
     this.#stream.removeEventListener('message', this.#onMessage)
     this.#stream.removeEventListener('remoteCloseWrite', this.#onFin)
     this.#stream.removeEventListener('end', this.#onLibp2pEnd)
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const waiter of waiters) {
+    for (const waiter of this.#waiters.splice(0)) {
       if (this.#end instanceof PointSubError) waiter.reject(this.#end)
       else waiter.resolve(null)
     }
   }
 
   #rejectWaiters(error: PointSubError): void {
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const waiter of waiters) waiter.reject(error)
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
   }
 
   #resume(): void {

@@ -8,6 +8,7 @@ import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/opti
 import { isKnown, type KnownPeer, type PeerLike, type PeerTarget, parseKnownPeer, parsePeer } from '../core/peers.ts'
 import { encodeFrame } from '../frame/plain.ts'
 import { NodeTable } from '../route/node-table.ts'
+import { ClientStream } from './client-stream.ts'
 import { PeerLookup } from './peer-lookup.ts'
 import { askInOrder, type ClosestAnswer, type SendClosestOptions } from './send-closest.ts'
 import { StreamHabits } from './stream-habits.ts'
@@ -54,7 +55,8 @@ export class Client implements AsyncDisposable {
       using cancellation = new Cancellation({ signal, timeout }, 'the call')
       const known = isKnown(target) ? target : await this.#lookup.find(target, cancellation)
       const pool = this.#pool(known, protocol)
-      const stream = await pool.acquire(cancellation)
+      const acquired = pool.acquire(cancellation)
+      const stream = acquired instanceof ClientStream ? acquired : await acquired
       try {
         return await stream.request(frame, cancellation)
       } finally {

@@ -51,7 +51,13 @@ export class StreamPool implements Sweepable {
    *
    * @throws PointSubError with `sent: false`
    */
-  async acquire(cancellation: Cancellation): Promise<ClientStream> {
+  acquire(cancellation: Cancellation): ClientStream | Promise<ClientStream> {
+    // Most calls find an idle stream, and need not wait a turn for it.
+    const refusal = cancellation.reason ?? this.#closed
+    return (refusal === undefined ? this.#idle.pop() : undefined) ?? this.#acquireLater(cancellation)
+  }
+
+  async #acquireLater(cancellation: Cancellation): Promise<ClientStream> {
     for (;;) {
       const refusal = cancellation.reason ?? this.#closed
       if (refusal !== undefined) throw refusal.with({ sent: false })
@@ -121,13 +127,14 @@ export class StreamPool implements Sweepable {
   }
 
   #offer(stream: ClientStream): void {
-    const [waiter] = this.#waiters
-    if (waiter === undefined) {
+    if (this.#waiters.size === 0) {
       this.#idle.push(stream)
-    } else {
-      this.#waiters.delete(waiter)
-      waiter.resolve(stream)
+      return
     }
+    const [waiter] = this.#waiters
+    if (waiter === undefined) return
+    this.#waiters.delete(waiter)
+    waiter.resolve(stream)
   }
 
   /** Opens streams for callers that no stream on its way will serve. */

@@ -6,7 +6,10 @@ import type { Call, Row } from '../row.ts'
 
 const PROTOCOL = '/bench/raw-new-stream/1.0.0'
 
-/** What js-libp2p's guides show: a stream per request, its end is the end of the message. */
+/** In ms, as in js-libp2p's guides. */
+const CALL_TIMEOUT = 5_000
+
+/** What js-libp2p's guides show: `dialProtocol()` for every request, the stream's end is the end of the message. */
 export const rawNewStream: Row = {
   async serve(stack) {
     const node = await createNode(stack, 'listener')
@@ -23,12 +26,13 @@ export const rawNewStream: Row = {
 
   async connect(endpoint, stack) {
     const node = await createNode(stack, 'dialler')
-    const connection = await node.dial(multiaddr(endpoint))
+    const { remotePeer } = await node.dial(multiaddr(endpoint))
     const call: Call = async body => {
-      const stream = await connection.newStream(PROTOCOL, STREAM_LIMITS)
+      const signal = AbortSignal.timeout(CALL_TIMEOUT)
+      const stream = await node.dialProtocol(remotePeer, PROTOCOL, { ...STREAM_LIMITS, signal })
       const answer = readToEnd(stream)
       stream.send(body)
-      await stream.close()
+      await stream.close({ signal })
       return answer
     }
     // A listener aborts a connection on which more than 10 streams come before it is ready: one shows that it is.
