@@ -13,13 +13,13 @@ import { StreamWriter } from './writer.ts'
 
 export interface CloseOptions {
   /**
-   * Milliseconds without any progress, in taking what was written or in ending its side, after which the peer is given
-   * up and the stream reset. Default 10,000.
+   * Milliseconds without visible progress after which the peer is given up and the stream reset. Once libp2p has taken
+   * everything, no progress is visible any more: so they must be enough to read a whole window. Default 30,000.
    */
   linger?: number | undefined
 }
 
-const LINGER = 10_000
+const LINGER = 30_000
 
 /**
  * One libp2p stream as a byte pipe: Go's `net.Conn` in JavaScript. Backpressure works both ways, either side can end

@@ -6,8 +6,8 @@ import { encodeFrame, FrameDecoder } from '../frame/plain.ts'
 import type { Sweepable } from './sweeper.ts'
 import type { Handler, RequestContext } from './types.ts'
 
-/** How long a peer may take to end a stream that was ended here, in ms. */
-const LINGER = 1_000
+/** How long a peer may take to read the last answer and to end a stream that was ended here, in ms. */
+const LINGER = 10_000
 
 type State = 'idle' | 'reading' | 'handling' | 'writing'
 
