@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'ERR_INVALID_FRAME'
   /** The text or object given is neither a peer id nor a multiaddr. */
   | 'ERR_INVALID_PEER'
+  /** The host cannot listen on an address it was given. */
+  | 'ERR_LISTEN_FAILED'
   /** The listener was closed. */
   | 'ERR_LISTENER_CLOSED'
   /** A message is larger than `maxBlockSize`. */

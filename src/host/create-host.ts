@@ -4,7 +4,7 @@ import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
-import { PointSubError } from '../core/errors.ts'
+import { messageOf, PointSubError } from '../core/errors.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
 import { loadIdentity } from './identity.ts'
 import { splitIdentify, splitIdentifyPush } from './split-identify.ts'
@@ -40,7 +40,7 @@ const READ_AHEAD = 64 * 1024
  * Starts a js-libp2p node tuned for services: TCP with TLS or noise, yamux with room for thousands of streams and
  * bounded windows, libp2p's inbound limits raised, identify that can tell any number of protocols.
  *
- * @throws PointSubError `ERR_INVALID_CONFIG`
+ * @throws PointSubError `ERR_INVALID_CONFIG`, `ERR_LISTEN_FAILED`
  */
 export async function createHost(options: HostOptions = {}): Promise<PointSubHost> {
   const { listen, announce, identity, privateKey, security = ['tls', 'noise'], transports, libp2p, ...given } = options
@@ -55,7 +55,7 @@ export async function createHost(options: HostOptions = {}): Promise<PointSubHos
     ping: ping(),
     ...libp2p?.services
   }
-  const node = await createLibp2p({
+  const node = await start({
     transports: [tcp(), ...(transports ?? [])],
     connectionEncrypters: encrypters(security),
     streamMuxers: [muxer(limits)],
@@ -66,6 +66,18 @@ export async function createHost(options: HostOptions = {}): Promise<PointSubHos
     services
   })
   return Object.assign(node, { [Symbol.asyncDispose]: async () => node.stop() })
+}
+
+async function start(options: Libp2pOptions): Promise<Libp2p> {
+  try {
+    return await createLibp2p(options)
+  } catch (cause) {
+    const listen = options.addresses?.listen ?? []
+    if (listen.length === 0 || options.start === false) throw cause
+    throw new PointSubError('ERR_LISTEN_FAILED', `cannot listen on ${listen.join(', ')}: ${messageOf(cause)}`, {
+      cause
+    })
+  }
 }
 
 function encrypters(security: Security[]): NonNullable<Libp2pOptions['connectionEncrypters']> {

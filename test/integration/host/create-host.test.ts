@@ -72,6 +72,17 @@ describe('createHost', () => {
     await expect(createHost({ security: [] })).rejects.toMatchObject({ code: 'ERR_INVALID_CONFIG' })
   })
 
+  it('says which address it cannot listen on', async () => {
+    await using taken = await ourHost()
+    const [address] = taken.getMultiaddrs().map(each => each.toString().replace(/\/p2p\/.*/, ''))
+    for (const listen of [address ?? '', 'nonsense', '/ip4/127.0.0.1/udp/1/quic-v1']) {
+      await expect(createHost({ listen: [listen] })).rejects.toMatchObject({
+        code: 'ERR_LISTEN_FAILED',
+        message: expect.stringContaining(`cannot listen on ${listen}: `)
+      })
+    }
+  })
+
   it('stops at the end of `await using`', async () => {
     let host: Libp2p
     {
