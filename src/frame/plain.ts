@@ -15,9 +15,22 @@ const FIRST_BUFFER = 256
 export function encodeFrame(body: Uint8Array, maxBytes: number): Uint8Array {
   checkLength(body.byteLength, maxBytes, false)
   const frame = new Uint8Array(HEADER_BYTES + body.byteLength)
-  new DataView(frame.buffer).setUint32(0, body.byteLength)
+  writeLength(frame, body.byteLength)
   frame.set(body, HEADER_BYTES)
   return frame
+}
+
+// By hand, not by a DataView made for each frame.
+function writeLength(frame: Uint8Array, length: number): void {
+  frame[0] = length >>> 24
+  frame[1] = length >>> 16
+  frame[2] = length >>> 8
+  frame[3] = length
+}
+
+function readLength(header: Uint8Array): number {
+  const byte = (at: number): number => header[at] ?? 0
+  return ((byte(0) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3)) >>> 0
 }
 
 /** @throws PointSubError `ERR_MESSAGE_TOO_LARGE` */
@@ -70,7 +83,7 @@ export class FrameDecoder {
     if (this.#length === undefined) {
       const header = this.#take(HEADER_BYTES)
       if (header === undefined) return undefined
-      const length = new DataView(header.buffer, header.byteOffset).getUint32(0)
+      const length = readLength(header)
       checkLength(length, this.#maxBytes, true)
       this.#length = length
     }

@@ -88,7 +88,7 @@ export class ServerStream implements Sweepable {
 
   /** Whether the stream may bring another request. */
   async #serveOne(): Promise<boolean> {
-    const request = await this.#read()
+    const request = this.#decoder.next() ?? (await this.#read())
     if (request === undefined || this.#conn.writeEnded) return false
     this.#enter('handling')
     const answer = await this.#handle(request)
@@ -139,7 +139,8 @@ export class ServerStream implements Sweepable {
       }
     }
     try {
-      const answer: unknown = await this.#handler(request, context)
+      const given: unknown = this.#handler(request, context)
+      const answer = given instanceof Uint8Array ? given : await given
       if (answer instanceof Uint8Array) return this.#encode(answer)
       throw new TypeError('a handler must return a Uint8Array')
     } catch (cause) {
