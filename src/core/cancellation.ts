@@ -20,7 +20,7 @@ export class Cancellation implements Disposable {
   readonly #what: string
   readonly #callerSignal: AbortSignal | undefined
   readonly #timer: Timer | undefined
-  readonly #listeners = new Set<(reason: PointSubError) => void>()
+  #listeners: ((reason: PointSubError) => void)[] = []
   #controller: AbortController | undefined
   #reason: PointSubError | undefined
 
@@ -62,8 +62,10 @@ export class Cancellation implements Disposable {
       listener(this.#reason)
       return () => {}
     }
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    this.#listeners.push(listener)
+    return () => {
+      this.#listeners = this.#listeners.filter(other => other !== listener)
+    }
   }
 
   cancel(reason: PointSubError): void {
@@ -72,7 +74,7 @@ export class Cancellation implements Disposable {
     this[Symbol.dispose]()
     this.#controller?.abort(reason)
     for (const listener of this.#listeners) listener(reason)
-    this.#listeners.clear()
+    this.#listeners = []
   }
 
   [Symbol.dispose](): void {
