@@ -75,10 +75,10 @@ describe('createHost', () => {
   it('says which address it cannot listen on', async () => {
     await using taken = await ourHost()
     const [address] = taken.getMultiaddrs().map(each => each.toString().replace(/\/p2p\/.*/, ''))
-    for (const listen of [address ?? '', 'nonsense', '/ip4/127.0.0.1/udp/1/quic-v1']) {
-      await expect(createHost({ listen: [listen] })).rejects.toMatchObject({
+    for (const each of [address ?? '', 'nonsense', '/ip4/127.0.0.1/udp/1/quic-v1']) {
+      await expect(createHost({ listen: [each] })).rejects.toMatchObject({
         code: 'ERR_LISTEN_FAILED',
-        message: expect.stringContaining(`cannot listen on ${listen}: `)
+        message: expect.stringContaining(`cannot listen on ${each}: `)
       })
     }
   })
