@@ -1,6 +1,6 @@
 import type { ViteUserConfig } from 'vitest/config'
 
-const conditions = ['@pointsub/source', 'node', 'import', 'default']
+const conditions = ['@pointsub/source', 'node']
 
 const config: ViteUserConfig = {
   resolve: { conditions },
