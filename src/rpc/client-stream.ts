@@ -6,8 +6,11 @@ import { FrameDecoder } from '../frame/plain.ts'
 /** How long a peer may take to end a stream that is not needed any more, in ms. */
 const LINGER = 1_000
 
-/** How a stream ended: by the peer's FIN where an answer could have begun, unused on this side, or otherwise. */
-export type StreamEnd = 'fin' | 'unused' | 'failure'
+/**
+ * How a stream ended: by the peer's FIN where an answer could have begun; by a reset, or before its first request;
+ * unused, on this side; or otherwise.
+ */
+export type StreamEnd = 'fin' | 'refused' | 'unused' | 'failure'
 
 /** One outbound stream of the plain wire: one request at a time, any number one after the other. */
 export class ClientStream {
@@ -15,6 +18,7 @@ export class ClientStream {
   readonly #decoder: FrameDecoder
   readonly #onEnd: (how: StreamEnd) => void
   #answer: PromiseWithResolvers<Uint8Array> | undefined
+  #used = false
   /** Why no request can be sent on it any more. */
   #ended: PointSubError | undefined
   /** What had been written before the request in flight. */
@@ -52,6 +56,7 @@ export class ClientStream {
     if (refusal !== undefined) throw refusal.with({ sent: false })
     const answer = Promise.withResolvers<Uint8Array>()
     this.#answer = answer
+    this.#used = true
     this.#writtenBefore = this.#conn.bytesWritten
     const takeBack = cancellation.onCancel(reason => this.#end(reason))
     // The answer decides, not the write: a peer may answer, or end the stream, before it has read everything.
@@ -107,7 +112,10 @@ export class ClientStream {
       const message = 'the peer ended the stream without an answer; its handler may have failed'
       this.#end(this.#error('ERR_NO_RESPONSE', message), 'fin')
     } else {
-      this.#retire(this.#error('ERR_NO_RESPONSE', 'the peer ended the stream before the request'), 'fin')
+      this.#retire(
+        this.#error('ERR_NO_RESPONSE', 'the peer ended the stream before the request'),
+        this.#used ? 'fin' : 'refused'
+      )
     }
   }
 
@@ -118,9 +126,9 @@ export class ClientStream {
   }
 
   /** Fails the request in flight, if any, and gives the stream up. */
-  #end(cause: unknown, how: StreamEnd = 'failure'): void {
+  #end(cause: unknown, how?: StreamEnd): void {
     const error = cause instanceof PointSubError ? cause : this.#error('ERR_STREAM_RESET', String(cause))
-    this.#markEnded(error, how)
+    this.#markEnded(error, how ?? (error.code === 'ERR_STREAM_RESET' ? 'refused' : 'failure'))
     const sent = this.#conn.bytesWritten > this.#writtenBefore
     this.#answer?.reject(error.with({ peer: this.#peer, protocol: this.#conn.protocol, sent }))
     this.#answer = undefined

@@ -8,8 +8,8 @@ import { ClientStream, type StreamEnd } from './client-stream.ts'
 import { restAfterAnswer, type StreamHabits } from './stream-habits.ts'
 import type { Sweepable } from './sweeper.ts'
 
-/** After a stream could not be opened while others are open, how long to make do with those, in ms. */
-const OPEN_BACKOFF = 1_000
+/** After a stream could not be opened while others are open, how long to make do with those, in ms: from, to. */
+const OPEN_BACKOFF = [1_000, 60_000] as const
 
 export interface StreamPoolInit {
   /** Opens one more stream. */
@@ -39,6 +39,7 @@ export class StreamPool implements Sweepable {
   readonly #waiters = new Set<Waiter>()
   /** Runs while no streams are opened because the peer seems to bound them. */
   #backoff: Timer | undefined
+  #backoffTime: number = OPEN_BACKOFF[0]
   #closed: PointSubError | undefined
 
   constructor(target: KnownPeer, init: StreamPoolInit) {
@@ -66,7 +67,6 @@ export class StreamPool implements Sweepable {
       if (stream.requests === 0) {
         // One that ended before its first request says why when it is asked to carry one.
         if (!this.#hasOthers(stream)) return stream
-        this.#makeDo()
       }
     }
   }
@@ -75,6 +75,7 @@ export class StreamPool implements Sweepable {
     if (stream.ended) return
     const { habits, options } = this.#init
     const { connection, protocol } = stream.conn
+    if (stream.requests === 1) this.#backoffTime = OPEN_BACKOFF[0]
     if (stream.requests > 1) habits.learn(connection, protocol, 'many')
     const habit = habits.get(connection, protocol)
     if (stream.requests >= options.maxRequestsPerStream) {
@@ -207,10 +208,12 @@ export class StreamPool implements Sweepable {
 
   /** The peer may bound its streams, and js-libp2p resets those above only after it has agreed to them. */
   #makeDo(): void {
-    this.#backoff ??= startTimer(OPEN_BACKOFF, () => {
+    if (this.#backoff !== undefined) return
+    this.#backoff = startTimer(this.#backoffTime, () => {
       this.#backoff = undefined
       this.#grow()
     })
+    this.#backoffTime = Math.min(this.#backoffTime * 2, OPEN_BACKOFF[1])
   }
 
   /** The stream serves no more requests, but may be there until the peer has ended it, too. */
@@ -218,6 +221,8 @@ export class StreamPool implements Sweepable {
     this.#idle = this.#idle.filter(other => other !== stream)
     clearTimeout(this.#resting.get(stream))
     this.#resting.delete(stream)
+    // Refused while others are open: the peer bounds its streams.
+    if (how === 'refused' && stream.requests === 0 && this.#hasOthers(stream)) this.#makeDo()
     const { connection, protocol } = stream.conn
     // A FIN behind the first answer, or instead of the second, is how a peer of one request a stream shows itself.
     if (how === 'fin' && stream.requests === 1) this.#init.habits.suspect(connection, protocol)

@@ -182,7 +182,7 @@ describe('limits of libp2p', () => {
     expect(first.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 200 }, (_, i) => i))
   })
 
-  it('200 calls at once to a stock handler, which resets all but 32 streams, are answered', async () => {
+  it('a stock handler, which resets all but 32 streams, is known for it after one burst of 200 calls', async () => {
     const server = keep(await stockHost())
     const client = keep(await stockHost())
     let streams = 0
@@ -192,13 +192,16 @@ describe('limits of libp2p', () => {
       for (;;) await lp.write(await lp.read())
     })
     await using caller = new Client(client)
-    const outcomes = await Promise.allSettled(
-      Array.from({ length: 200 }, (_, i) => caller.send(addressOf(server), '/stock/1.0.0', Uint8Array.of(i)))
-    )
+    const burst = (): Promise<PromiseSettledResult<Uint8Array>[]> =>
+      Promise.allSettled(
+        Array.from({ length: 200 }, (_, i) => caller.send(addressOf(server), '/stock/1.0.0', Uint8Array.of(i)))
+      )
     // Where the reset meets a request that has just left, nobody can know whether that was processed.
-    const failures = outcomes.filter(({ status }) => status === 'rejected')
-    expect(failures.every(failure => failure.status === 'rejected' && failure.reason.sent === true)).toBe(true)
-    expect(failures.length).toBeLessThan(10)
+    const failures = (await burst()).flatMap(outcome => (outcome.status === 'rejected' ? [outcome.reason] : []))
+    expect(failures.filter(({ code, sent }) => code !== 'ERR_STREAM_RESET' || sent !== true)).toEqual([])
+    expect(failures.length).toBeLessThanOrEqual(64 - 32)
+    // From then on the client makes do with what the peer allows.
+    expect((await burst()).filter(({ status }) => status === 'rejected')).toEqual([])
     expect(streams).toBeLessThanOrEqual(33)
   })
 
