@@ -242,21 +242,26 @@ export class Conn implements AsyncDisposable {
 
   async #close(linger: number): Promise<void> {
     this.#reader.discard()
-    const stopWatch = this.#watch(linger)
-    void this.closed.then(stopWatch)
-    await this.#writer.close()
+    let stopWatch = this.#watch(linger)
+    void this.closed.then(() => stopWatch())
+    try {
+      await this.#writer.close()
+    } finally {
+      stopWatch()
+      // From here on it is the peer's turn, so its time starts anew.
+      if (this.stream.status === 'open') stopWatch = this.#watch(linger)
+    }
   }
 
   /** Resets the stream when nothing moves for so long; returns how to stop that. */
   #watch(linger: number): () => void {
-    const progress = (): string => `${this.bytesUnsent} ${this.#writer.finished}`
-    let last = progress()
+    let unsent = this.bytesUnsent
     const look = (): void => {
-      if (progress() === last) {
+      if (this.bytesUnsent === unsent) {
         this.reset(this.#error('ERR_TIMEOUT', 'the peer did not end the stream in time'))
         return
       }
-      last = progress()
+      unsent = this.bytesUnsent
       timer = start()
     }
     const start = (): Timer => {

@@ -8,6 +8,8 @@ import type { Handler, RequestContext } from './types.ts'
 
 /** How long a peer may take to read the last answer and to end a stream that was ended here, in ms. */
 const LINGER = 10_000
+/** The same for a stream that has been idle: nothing can be unread there. */
+const IDLE_LINGER = 1_000
 
 type State = 'idle' | 'reading' | 'handling' | 'writing'
 
@@ -57,9 +59,9 @@ export class ServerStream implements Sweepable {
   }
 
   /** Serves the request that is being served, if any, and then ends the stream. */
-  stop(): void {
+  stop(linger: number = LINGER): void {
     this.#stopping = true
-    if (this.#state === 'idle') void this.#conn.close({ linger: LINGER }).catch(() => {})
+    if (this.#state === 'idle') void this.#conn.close({ linger }).catch(() => {})
   }
 
   /** Ends the stream now, whatever it is doing. */
@@ -70,7 +72,7 @@ export class ServerStream implements Sweepable {
   sweep(now: number): void {
     const waited = now - this.#since
     const { idleTimeout, readTimeout, writeTimeout } = this.#options
-    if (this.#state === 'idle' && waited > idleTimeout) this.stop()
+    if (this.#state === 'idle' && waited > idleTimeout) this.stop(IDLE_LINGER)
     if (this.#state === 'reading' && waited > readTimeout) this.#timeOut('readTimeout', readTimeout)
     if (this.#state === 'writing' && !this.#progressed() && waited > writeTimeout) {
       this.#timeOut('writeTimeout', writeTimeout)
