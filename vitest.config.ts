@@ -7,7 +7,7 @@ const config: ViteUserConfig = {
   ssr: { resolve: { conditions } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/soak/**'],
+    exclude: ['test/soak/**', 'test/ecosystem/**'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     execArgv: ['--expose-gc']

@@ -1,0 +1,61 @@
+import net from 'node:net'
+import { afterAll, beforeAll } from 'vitest'
+import { until } from '../../support/until.ts'
+
+/** The members of node:net that the libraries here are given. */
+export type Net = Pick<typeof net, 'createServer' | 'connect' | 'createConnection' | 'Socket' | 'Server'>
+
+/** Two ends: what listens on `server` is reached by its port from `client`. */
+export interface Nets {
+  readonly server: Net
+  readonly client: Net
+  /** Fails when a socket was left open. */
+  close(): Promise<void>
+}
+
+export interface Flavour {
+  name: string
+  open(): Promise<Nets>
+}
+
+const node: Flavour = {
+  name: 'node:net',
+  async open() {
+    const before = openTcpSockets()
+    return {
+      server: net,
+      client: net,
+      async close() {
+        await until('every TCP socket is closed', openTcpSockets, sockets => sockets <= before)
+      }
+    }
+  }
+}
+
+function openTcpSockets(): number {
+  return process.getActiveResourcesInfo().filter(resource => resource === 'TCPSocketWrap').length
+}
+
+/** What every test here runs over: node:net itself is the control. */
+export const flavours: readonly Flavour[] = [node]
+
+/** The nets of a flavour for all tests of a `describe`; fails at its end when one of them left a socket open. */
+export function useNets({ open }: Flavour): Pick<Nets, 'server' | 'client'> {
+  let nets: Nets | undefined
+  const opened = (): Nets => {
+    if (nets === undefined) throw new Error('nets are there for tests and hooks only')
+    return nets
+  }
+  beforeAll(async () => {
+    nets = await open()
+  })
+  afterAll(async () => nets?.close())
+  return {
+    get server() {
+      return opened().server
+    },
+    get client() {
+      return opened().client
+    }
+  }
+}
