@@ -38,6 +38,13 @@ class Both implements AsyncDisposable {
     return new Both(serving, session, sessions)
   }
 
+  /** What was sent before has surely been seen once a ping behind it is answered. */
+  async roundTrip(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.session.ping(error => (error === null ? resolve() : reject(error)))
+    })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.session.destroyed) {
       const closed = once(this.session, 'close')
@@ -162,8 +169,7 @@ describe.each(flavours)('node:http2 over $name', flavour => {
     const request = both.session.request({ ':path': '/' })
     const goaway = once(both.session, 'goaway')
     const closed = once(both.session, 'close')
-    // The server has surely seen the request once it has answered a ping behind it.
-    await new Promise<void>(resolve => void both.session.ping(() => resolve()))
+    await both.roundTrip()
     for (const session of both.serverSessions) session.close()
     await within(5_000, 'GOAWAY', goaway)
     expect(both.session.closed).toBe(true)
@@ -176,11 +182,11 @@ describe.each(flavours)('node:http2 over $name', flavour => {
   it('fails its streams when the server breaks the socket', async () => {
     await using both = await Both.start(nets, stream => stream.on('error', () => {}))
     const request = both.session.request({ ':path': '/' })
-    request.on('error', () => {})
-    both.session.on('error', () => {})
-    const closed = Promise.all([once(request, 'close'), once(both.session, 'close')])
+    await both.roundTrip()
+    const failures = Promise.all([once(request, 'error'), once(both.session, 'error')])
     for (const socket of both.serving.sockets) socket.resetAndDestroy()
-    await within(5_000, 'stream and session close', closed)
+    const codes = (await within(5_000, 'stream and session fail', failures)).map(([error]) => error.code)
+    expect(codes).toEqual(['ECONNRESET', 'ECONNRESET'])
     expect(both.session.destroyed).toBe(true)
   })
 })
