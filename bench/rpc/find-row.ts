@@ -1,5 +1,6 @@
 import type { Row, RowName } from './row.ts'
 import { clientSend } from './rows/client-send.ts'
+import { netSocket } from './rows/net-socket.ts'
 import { rawNewStream } from './rows/raw-new-stream.ts'
 import { rawOneStream } from './rows/raw-one-stream.ts'
 import { rawPool64 } from './rows/raw-pool-64.ts'
@@ -10,6 +11,7 @@ const ROWS: Readonly<Record<RowName, Row>> = {
   'raw-one-stream': rawOneStream,
   'raw-pool-64': rawPool64,
   'raw-new-stream': rawNewStream,
+  'net-socket': netSocket,
   'client-send': clientSend
 }
 

@@ -5,8 +5,8 @@ import { checkCount, checkMilliseconds } from '../core/arguments.ts'
 import { concat } from '../core/bytes.ts'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
-import { startTimer, type Timer, unref } from '../core/timers.ts'
-import { StreamReader } from './reader.ts'
+import { type Consumer, StreamReader } from './reader.ts'
+import { watchForStall } from './stall-watch.ts'
 import { closedStreamError, onStreamClose } from './stream-errors.ts'
 import { readableStream, writableStream } from './web-streams.ts'
 import { StreamWriter } from './writer.ts'
@@ -17,6 +17,11 @@ export interface CloseOptions {
    * everything, no progress is visible any more: so they must be enough to read a whole window. Default 30,000.
    */
   linger?: number | undefined
+  /**
+   * What becomes of bytes that were not read or still come: `'discard'` takes and forgets them, `'reset'` tells the peer
+   * by resetting the stream, after what was written has gone out, as TCP does. Default `'discard'`.
+   */
+  unread?: 'discard' | 'reset' | undefined
 }
 
 const LINGER = 30_000
@@ -167,6 +172,27 @@ export class Conn implements AsyncDisposable {
     return this.#writer.write(data, options)
   }
 
+  /** Reading for adapters, without promises: bytes go to `consumer`, not to `read()`, once {@link flow} asks for them. */
+  consume(consumer: Consumer): void {
+    this.#reader.consume(consumer)
+  }
+
+  /** Lets bytes flow to the consumer. */
+  flow(): void {
+    this.#reader.flow()
+  }
+
+  /** Stops the flow; `rest`, what the consumer could not take, comes first when it goes on. */
+  hold(rest?: Uint8Array): void {
+    this.#reader.hold()
+    if (rest !== undefined) this.#reader.unread(rest)
+  }
+
+  /** {@link write} for adapters: calls back, and bytes leave at once when none wait, the rest of the tick together. */
+  send(data: Uint8Array | Uint8ArrayList, done: (error?: PointSubError) => void): void {
+    this.#writer.send(data, done)
+  }
+
   /** Sends what is pending, then a FIN: the peer reads to the end, and this side can still read. */
   closeWrite(): Promise<void> {
     return this.#writer.close()
@@ -179,15 +205,14 @@ export class Conn implements AsyncDisposable {
    * @throws PointSubError when bytes written before could not be handed over
    */
   close(options: CloseOptions = {}): Promise<void> {
-    const { linger = LINGER } = options
+    const { linger = LINGER, unread = 'discard' } = options
     checkMilliseconds('linger', linger)
-    this.#closing ??= this.#close(linger)
+    this.#closing ??= this.#close(linger, unread)
     return this.#closing
   }
 
   /**
    * Ends both directions at once and tells the peer that something went wrong.
-   *
    * @param reason what reads and writes on this side fail with if it is a PointSubError, else the `cause` of that
    */
   reset(reason?: unknown): void {
@@ -240,7 +265,7 @@ export class Conn implements AsyncDisposable {
     return this.close()
   }
 
-  async #close(linger: number): Promise<void> {
+  async #close(linger: number, unread: 'discard' | 'reset'): Promise<void> {
     this.#reader.discard()
     let stopWatch = this.#watch(linger)
     void this.closed.then(() => stopWatch())
@@ -248,6 +273,7 @@ export class Conn implements AsyncDisposable {
       await this.#writer.close()
     } finally {
       stopWatch()
+      if (unread === 'reset') this.#reader.refuse()
       // From here on it is the peer's turn, so its time starts anew.
       if (this.stream.status === 'open') stopWatch = this.#watch(linger)
     }
@@ -255,22 +281,8 @@ export class Conn implements AsyncDisposable {
 
   /** Resets the stream when nothing moves for so long; returns how to stop that. */
   #watch(linger: number): () => void {
-    let unsent = this.bytesUnsent
-    const look = (): void => {
-      if (this.bytesUnsent === unsent) {
-        this.reset(this.#error('ERR_TIMEOUT', 'the peer did not end the stream in time'))
-        return
-      }
-      unsent = this.bytesUnsent
-      timer = start()
-    }
-    const start = (): Timer => {
-      const started = startTimer(linger, look)
-      unref(started)
-      return started
-    }
-    let timer = start()
-    return () => clearTimeout(timer)
+    const giveUp = (): void => this.reset(this.#error('ERR_TIMEOUT', 'the peer did not end the stream in time'))
+    return watchForStall(() => this.bytesUnsent, linger, giveUp)
   }
 
   /** Whether both sides have sent their FIN. */

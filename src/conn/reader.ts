@@ -20,17 +20,33 @@ interface Waiter {
   reject(error: PointSubError): void
 }
 
-/** The reading half of a Conn: libp2p's pushed messages as a pull with backpressure. */
+/** Takes bytes as they come; see {@link Conn.consume}. */
+export interface Consumer {
+  /** The next bytes; false stops the flow until it is asked for again. */
+  onData(chunk: Uint8Array): boolean
+  /** Nothing more will come: undefined after the peer's FIN, an error after anything else. Called once. */
+  onEnd(error: PointSubError | undefined): void
+}
+
+/** The reading half of a Conn: libp2p's pushed messages as a pull, or as a push, with backpressure. */
 export class StreamReader {
   readonly #stream: Stream
   readonly #connection: Connection
-  readonly #deadline = new Deadline(() => this.#rejectWaiters(this.#timeout()))
+  readonly #deadline = new Deadline(() => this.#expire())
   readonly #queue = new ByteQueue()
   readonly #waiters: Waiter[] = []
+  #consumer: Consumer | undefined
+  /** Whether the consumer wants more. */
+  #flowing = false
+  /** Whether what waits is being handed to the consumer: what comes meanwhile has to queue behind it. */
+  #pumping = false
   /** Set once the peer has sent its last byte: null after a FIN, an error after anything else. */
   #end: PointSubError | null | undefined
   /** What reads fail with once nobody wants the bytes any more. */
   #discarded: PointSubError | undefined
+  #discardedBytes = 0
+  /** Bytes that nobody will read reset the stream, as they do in TCP. */
+  #refusing = false
   #resuming = false
   bytesRead = 0
 
@@ -89,9 +105,41 @@ export class StreamReader {
     if (this.#discarded === undefined && !this.ended) this.#deadline.set(at)
   }
 
+  /** Bytes go to `consumer` from now on, as soon as {@link flow} asks for them. */
+  consume(consumer: Consumer): void {
+    this.#consumer = consumer
+  }
+
+  /** Lets bytes flow to the consumer until it returns false. */
+  flow(): void {
+    this.#flowing = this.#consumer !== undefined
+    if (this.#pumping) return
+    this.#pumping = true
+    while (this.#flowing) {
+      const chunk = this.#take()
+      if (chunk === undefined) break
+      this.#offer(chunk)
+    }
+    this.#pumping = false
+    this.#onEnd()
+  }
+
+  /** Stops what {@link flow} started. */
+  hold(): void {
+    this.#flowing = false
+  }
+
+  /** After {@link discard}: resets the stream if bytes were thrown away, or as soon as some come. */
+  refuse(): void {
+    this.#refusing = true
+    if (this.#discardedBytes > 0) this.#reset()
+  }
+
   /** Throws away what has come and all that will; reads fail with `reason`. */
   discard(reason: PointSubError = this.#closedHere()): void {
     this.#discarded ??= reason
+    this.#consumer = undefined
+    this.#discardedBytes += this.#queue.byteLength
     this.#queue.clear()
     this.#deadline.clear()
     this.#rejectWaiters(reason)
@@ -127,11 +175,20 @@ export class StreamReader {
   readonly #onMessage = (event: StreamMessageEvent): void => {
     const { data } = event
     this.bytesRead += data.byteLength
-    if (this.#discarded !== undefined) return
+    if (this.#discarded !== undefined) {
+      this.#discardedBytes += data.byteLength
+      if (this.#refusing) this.#reset()
+      return
+    }
     if (data instanceof Uint8Array) this.#push(data)
     else for (const part of data) this.#push(part)
     if (this.#end !== undefined) this.#onEnd()
     if (!this.#resuming) this.#pauseIfFull()
+  }
+
+  #offer(chunk: Uint8Array): void {
+    const more = this.#consumer?.onData(chunk) === true
+    if (!more) this.#flowing = false
   }
 
   #pauseIfFull(): void {
@@ -140,6 +197,10 @@ export class StreamReader {
   }
 
   #push(part: Uint8Array): void {
+    if (this.#flowing && !this.#pumping) {
+      this.#offer(part)
+      return
+    }
     const chunk = plain(part)
     const waiter = this.#waiters.shift()
     if (waiter === undefined) this.#queue.push(chunk)
@@ -175,6 +236,19 @@ export class StreamReader {
       if (this.#end instanceof PointSubError) waiter.reject(this.#end)
       else waiter.resolve(null)
     }
+    if (!this.#flowing) return
+    const consumer = this.#consumer
+    this.#consumer = undefined
+    consumer?.onEnd(this.#end ?? undefined)
+  }
+
+  /** A consumer always waits for bytes, so it is told at once. */
+  #expire(): void {
+    const consumer = this.#consumer
+    this.#consumer = undefined
+    this.#flowing = false
+    consumer?.onEnd(this.#timeout())
+    this.#rejectWaiters(this.#timeout())
   }
 
   #rejectWaiters(error: PointSubError): void {
@@ -192,6 +266,10 @@ export class StreamReader {
     }
     this.#resuming = false
     this.#pauseIfFull()
+  }
+
+  #reset(): void {
+    this.#stream.abort(this.#closedHere())
   }
 
   #timeout(): PointSubError {

@@ -15,8 +15,7 @@ interface Entry {
   data: Uint8Array | Uint8ArrayList
   /** Given to libp2p: it cannot be taken back any more. */
   sent: boolean
-  resolve(): void
-  reject(error: PointSubError): void
+  done(error?: PointSubError): void
 }
 
 /**
@@ -27,8 +26,8 @@ export class StreamWriter {
   readonly #connection: Connection
   readonly #deadline = new Deadline(() => this.#timeOut())
   #pending: Entry[] = []
-  /** Entries given to libp2p, waiting for it to drain. */
-  #draining: Entry[] | undefined
+  /** Entries given to libp2p that have not been told so, perhaps because it has to drain. */
+  #given: Entry[] = []
   #scheduled = false
   #end: PointSubError | undefined
   #closing: PromiseWithResolvers<void> | undefined
@@ -51,13 +50,25 @@ export class StreamWriter {
   }
 
   write(data: Uint8Array | Uint8ArrayList, options?: CancelOptions): Promise<void> {
-    if (this.#end !== undefined) return Promise.reject(this.#end.with({ sent: false }))
-    if (this.#closing !== undefined) return Promise.reject(this.#closedHere())
-    if (this.#deadline.passed) return Promise.reject(this.#timeout(false))
-    if (!(data instanceof Uint8Array || isUint8ArrayList(data))) return Promise.reject(this.#notBytes(data))
+    const refusal = this.#refusal(data)
+    if (refusal !== undefined) return Promise.reject(refusal)
     if (data.byteLength === 0) return Promise.resolve()
     if (options?.signal !== undefined || options?.timeout !== undefined) return this.#writeCancellable(data, options)
-    return handled(new Promise<void>((resolve, reject) => this.#add({ data, sent: false, resolve, reject })))
+    return handled(
+      new Promise<void>((resolve, reject) => this.#add({ data, sent: false, done: settler(resolve, reject) }))
+    )
+  }
+
+  /** Writes without a promise, and at once when nothing waits: the rest of this tick is gathered. */
+  send(data: Uint8Array | Uint8ArrayList, done: (error?: PointSubError) => void): void {
+    const refusal = this.#refusal(data)
+    if (refusal !== undefined || data.byteLength === 0) {
+      queueMicrotask(() => done(refusal))
+      return
+    }
+    const idle = !this.#scheduled && this.#given.length === 0
+    this.#add({ data, sent: false, done })
+    if (idle) this.#give()
   }
 
   /** Sends what is pending, then a FIN; resolves when libp2p has taken both. */
@@ -65,7 +76,7 @@ export class StreamWriter {
     if (this.#closing !== undefined) return this.#closing.promise
     if (this.#end !== undefined) return Promise.resolve()
     this.#closing = Promise.withResolvers()
-    if (this.#deadline.passed && (this.#draining !== undefined || this.#pending.length > 0)) this.#timeOut()
+    if (this.#deadline.passed && this.#given.length + this.#pending.length > 0) this.#timeOut()
     this.#schedule()
     return handled(this.#closing.promise)
   }
@@ -82,7 +93,7 @@ export class StreamWriter {
   async #writeCancellable(data: Uint8Array | Uint8ArrayList, options: CancelOptions): Promise<void> {
     using cancellation = new Cancellation(options, 'write')
     const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const entry: Entry = { data, sent: false, resolve, reject }
+    const entry: Entry = { data, sent: false, done: settler(resolve, reject) }
     this.#add(entry)
     cancellation.onCancel(reason => {
       // One that has not been given to libp2p yet is left out when its turn comes.
@@ -93,28 +104,40 @@ export class StreamWriter {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#draining !== undefined) return
+    if (this.#scheduled || this.#given.length > 0) return
     this.#scheduled = true
     queueMicrotask(this.#flush)
   }
 
   readonly #flush = (): void => {
     this.#scheduled = false
-    while (this.#end === undefined && this.#draining === undefined && this.#pending.length > 0) {
-      const batch = this.#takeBatch()
-      for (const entry of batch) entry.sent = true
-      let more: boolean
-      try {
-        more = this.#stream.send(gather(batch))
-      } catch (cause) {
-        this.#fail(closedStreamError(this.#stream, this.#connection, cause), batch)
-        return
-      }
-      for (const { data } of batch) this.bytesWritten += data.byteLength
-      if (more) settle(batch)
-      else this.#draining = batch
+    while (this.#end === undefined) {
+      if (this.#given.length > 0 && this.#stream.writableNeedsDrain) return
+      this.#settle()
+      if (this.#pending.length === 0) break
+      this.#give()
     }
-    if (this.#closing !== undefined && this.#draining === undefined && this.#end === undefined) void this.#sendFin()
+    if (this.#closing !== undefined && this.#end === undefined) void this.#sendFin()
+  }
+
+  /** Gives libp2p the next batch. */
+  #give(): void {
+    const batch = this.#takeBatch()
+    for (const entry of batch) entry.sent = true
+    try {
+      this.#stream.send(gather(batch))
+    } catch (cause) {
+      this.#fail(closedStreamError(this.#stream, this.#connection, cause), batch)
+      return
+    }
+    for (const { data } of batch) this.bytesWritten += data.byteLength
+    this.#given = batch
+  }
+
+  #settle(): void {
+    const given = this.#given
+    this.#given = []
+    for (const entry of given) entry.done()
   }
 
   #takeBatch(): Entry[] {
@@ -130,15 +153,9 @@ export class StreamWriter {
   }
 
   readonly #onDrain = (): void => {
-    if (this.#draining === undefined) return
     // A drain event also means "the connection has room" while the stream's own window is used up. libp2p finds out
     // in a microtask it queued before this one.
-    queueMicrotask(() => {
-      if (this.#draining === undefined || this.#stream.writableNeedsDrain) return
-      settle(this.#draining)
-      this.#draining = undefined
-      this.#flush()
-    })
+    if (this.#given.length > 0) queueMicrotask(this.#flush)
   }
 
   async #sendFin(): Promise<void> {
@@ -158,19 +175,19 @@ export class StreamWriter {
   #onClose(error: PointSubError): void {
     this.#stream.removeEventListener('drain', this.#onDrain)
     // Both sides have ended properly when this side's FIN was what closed the stream.
-    const ended = this.#closing !== undefined && this.#draining === undefined && this.#pending.length === 0
+    const ended = this.#closing !== undefined && this.#given.length + this.#pending.length === 0
     this.#fail(ended && this.#stream.status === 'closed' ? this.#closedHere() : error)
   }
 
   #fail(error: PointSubError, unsent: Entry[] = []): void {
-    const sent = this.#draining ?? []
+    const sent = this.#given
     const pending = [...unsent, ...this.#pending]
-    this.#draining = undefined
+    this.#given = []
     this.#pending = []
     this.#end ??= error
     this.#deadline.clear()
-    for (const entry of sent) entry.reject(error.with({ sent: true }))
-    for (const entry of pending) entry.reject(error.with({ sent: false }))
+    for (const entry of sent) entry.done(error.with({ sent: true }))
+    for (const entry of pending) entry.done(error.with({ sent: false }))
     if (sent.length + pending.length > 0) this.#closing?.reject(error)
     else this.#closing?.resolve()
   }
@@ -178,10 +195,21 @@ export class StreamWriter {
   #timeOut(): void {
     const pending = this.#pending
     this.#pending = []
-    for (const entry of this.#draining ?? []) entry.reject(this.#timeout(true))
-    for (const entry of pending) entry.reject(this.#timeout(false))
+    for (const entry of this.#given) {
+      entry.done(this.#timeout(true))
+      entry.done = () => {}
+    }
+    for (const entry of pending) entry.done(this.#timeout(false))
     // A FIN that cannot be sent in time is a stream that cannot be ended politely.
-    if (this.#closing !== undefined) this.#stream.abort(this.#timeout(this.#draining !== undefined))
+    if (this.#closing !== undefined) this.#stream.abort(this.#timeout(this.#given.length > 0))
+  }
+
+  /** Why `data` cannot be written now, if it cannot. */
+  #refusal(data: unknown): PointSubError | undefined {
+    if (this.#end !== undefined) return this.#end.with({ sent: false })
+    if (this.#closing !== undefined) return this.#closedHere()
+    if (this.#deadline.passed) return this.#timeout(false)
+    return data instanceof Uint8Array || isUint8ArrayList(data) ? undefined : this.#notBytes(data)
   }
 
   #closedHere(): PointSubError {
@@ -206,8 +234,8 @@ export class StreamWriter {
   }
 }
 
-function settle(batch: Entry[]): void {
-  for (const entry of batch) entry.resolve()
+function settler(resolve: () => void, reject: (error: PointSubError) => void): Entry['done'] {
+  return error => (error === undefined ? resolve() : reject(error))
 }
 
 function gather(batch: Entry[]): Uint8Array | Uint8ArrayList {

@@ -11,12 +11,13 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   frame: ['core'],
   route: ['core'],
   rpc: ['core', 'conn', 'frame', 'route'],
+  net: ['core', 'conn'],
   host: ['core'],
   cli: ['core', 'conn', 'rpc', 'host'],
   '.': ['core', 'conn', 'rpc']
 }
 /** Only these may use Node's own modules: the rest runs in browsers too. */
-const NODE_ROOMS = new Set(['host', 'cli'])
+const NODE_ROOMS = new Set(['net', 'host', 'cli'])
 /** Only these make libp2p nodes; the rest works on whatever node it is given. */
 const LIBP2P_ROOMS = new Set(['host', 'cli'])
 

@@ -1,0 +1,217 @@
+import { Duplex } from 'node:stream'
+import type { Connection, PeerId } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { Uint8ArrayList } from 'uint8arraylist'
+import type { Conn } from '../conn/conn.ts'
+import type { PointSubError } from '../core/errors.ts'
+import { remotePort } from './addresses.ts'
+import { streamError } from './errors.ts'
+import { nodeError } from './node-errors.ts'
+import { type OnReadBuffer, onReadBuffer } from './on-read.ts'
+import { checkSocketOptions } from './socket-options.ts'
+import type { SocketOptions } from './types.ts'
+
+type Callback = (error?: Error | null) => void
+
+/**
+ * A Duplex on a Conn that may come later, as `net.Socket` is one on a handle: what is written before waits, and nothing
+ * is read ahead of what the stream asks for.
+ */
+export class ConnDuplex extends Duplex {
+  connecting = false
+  /** The Conn while it is connected and not destroyed. */
+  protected _conn: Conn | undefined = undefined
+  /** The last Conn, also after the end: for its addresses. */
+  #lastConn: Conn | undefined
+  readonly #onRead: OnReadBuffer | undefined
+  /** Tells the stream that what was given to the Conn has left. */
+  #sending: Callback | undefined
+  #unsentBefore = 0
+  #bytesRead = 0
+  #bytesSent = 0
+
+  constructor(options: SocketOptions = {}) {
+    checkSocketOptions(options)
+    const allowHalfOpen = options.allowHalfOpen === true
+    super({ ...options, allowHalfOpen, emitClose: false, autoDestroy: true, decodeStrings: true })
+    this.#onRead = onReadBuffer(options.onread)
+  }
+
+  /** Bytes handed to this side so far. */
+  get bytesRead(): number {
+    return this.#bytesRead
+  }
+
+  /** Bytes written so far, those still waiting to leave included. */
+  get bytesWritten(): number {
+    return this.#bytesSent + this.writableLength
+  }
+
+  /** Bytes written that wait to leave; undefined without a connection. */
+  get bufferSize(): number | undefined {
+    return this._conn === undefined && !this.connecting ? undefined : this.writableLength
+  }
+
+  /** The peer's id. */
+  get remoteAddress(): string | undefined {
+    return this.#lastConn?.remotePeer.toString()
+  }
+
+  get remotePort(): number | undefined {
+    return this.#lastConn === undefined ? undefined : remotePort(this.#lastConn)
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#lastConn === undefined ? undefined : 'libp2p'
+  }
+
+  get remotePeer(): PeerId | undefined {
+    return this.#lastConn?.remotePeer
+  }
+
+  get remoteMultiaddr(): Multiaddr | undefined {
+    return this.#lastConn?.remoteMultiaddr
+  }
+
+  get protocol(): string | undefined {
+    return this.#lastConn?.protocol
+  }
+
+  /** The libp2p connection below, which other sockets to the peer share. */
+  get connection(): Connection | undefined {
+    return this.#lastConn?.connection
+  }
+
+  /** Called whenever bytes move. */
+  protected _moved(): void {}
+
+  /** Stands on `conn` from here on. */
+  protected _attach(conn: Conn): void {
+    this._conn = conn
+    this.#lastConn = conn
+    this.#bytesRead = 0
+    this.#bytesSent = 0
+    conn.consume({ onData: chunk => this.#onData(chunk), onEnd: error => this.#onEnd(conn, error) })
+  }
+
+  /** Lets the Conn go; a write that is under way is told to the stream. */
+  protected _detach(): Conn | undefined {
+    const conn = this._conn
+    const sending = this.#sending
+    this._conn = undefined
+    this.#sending = undefined
+    if (sending !== undefined) process.nextTick(sending)
+    return conn
+  }
+
+  /** Whether a write is under way of which something has left since the last call. */
+  protected _isSending(): boolean {
+    if (this._conn === undefined || this.#sending === undefined) return false
+    const before = this.#unsentBefore
+    this.#unsentBefore = this._conn.bytesUnsent
+    return before !== this.#unsentBefore
+  }
+
+  override _read(): void {
+    if (this._conn === undefined) this.once('connect', () => this._read())
+    else this._conn.flow()
+  }
+
+  override pause(): this {
+    if (this.#onRead !== undefined) this._conn?.hold()
+    return super.pause()
+  }
+
+  override resume(): this {
+    if (this.#onRead !== undefined) this._conn?.flow()
+    return super.resume()
+  }
+
+  override read(size?: number): unknown {
+    if (this.#onRead !== undefined) this._conn?.flow()
+    return super.read(size)
+  }
+
+  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
+    this.#send(chunk, callback)
+  }
+
+  override _writev(chunks: { chunk: Uint8Array }[], callback: Callback): void {
+    const list = new Uint8ArrayList()
+    list.appendAll(chunks.map(({ chunk }) => chunk))
+    this.#send(list, callback)
+  }
+
+  override _final(callback: Callback): void {
+    if (this.connecting) {
+      this.once('connect', () => this._final(callback))
+      return
+    }
+    const conn = this._conn
+    if (conn === undefined) {
+      callback()
+      return
+    }
+    // In a turn of its own: what a listener throws must not become a rejection.
+    conn.closeWrite().then(
+      () => process.nextTick(callback),
+      (error: PointSubError) => process.nextTick(callback, streamError('shutdown', error, conn.readEnded))
+    )
+  }
+
+  #send(data: Uint8Array | Uint8ArrayList, callback: Callback): void {
+    if (this.connecting) {
+      this.#sendOnceConnected(data, callback)
+      return
+    }
+    const conn = this._conn
+    if (conn === undefined) {
+      callback(nodeError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'))
+      return
+    }
+    this._moved()
+    this.#sending = callback
+    conn.send(data, error => {
+      if (this._conn !== conn) return
+      this.#sending = undefined
+      this._moved()
+      if (error === undefined) this.#bytesSent += data.byteLength
+      callback(error === undefined ? null : streamError('write', error, conn.readEnded))
+    })
+    this.#unsentBefore = conn.bytesUnsent
+  }
+
+  #sendOnceConnected(data: Uint8Array | Uint8ArrayList, callback: Callback): void {
+    const onConnect = (): void => {
+      this.off('close', onClose)
+      this.#send(data, callback)
+    }
+    const onClose = (): void => {
+      const text = 'Socket closed before the connection was established'
+      callback(nodeError(Error, 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION', text))
+    }
+    this.once('connect', onConnect)
+    this.once('close', onClose)
+  }
+
+  #onData(chunk: Uint8Array): boolean {
+    this._moved()
+    this.#bytesRead += chunk.byteLength
+    if (this.#onRead === undefined) return this.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
+    const rest = this.#onRead.deliver(this, chunk)
+    if (rest === undefined) return true
+    this.#bytesRead -= rest.byteLength
+    this._conn?.hold(rest)
+    return false
+  }
+
+  #onEnd(conn: Conn, error: PointSubError | undefined): void {
+    if (error === undefined) {
+      this.push(null)
+      // Lets 'end' come although nobody asks for bytes that will not come.
+      this.read(0)
+    } else {
+      this.destroy(streamError('read', error, conn.readEnded))
+    }
+  }
+}

@@ -1,0 +1,15 @@
+export { createNet, type Net } from './create-net.ts'
+export type { NetError, NetErrorDetails } from './node-errors.ts'
+export type { PeerAddress } from './addresses.ts'
+export { type ConnectionListener, type DroppedConnection, Server } from './server.ts'
+export { Socket } from './socket.ts'
+export type {
+  ConnectOptions,
+  ListenOptions,
+  Lookup,
+  NetConnectOptions,
+  NetOptions,
+  OnRead,
+  ServerOptions,
+  SocketOptions
+} from './types.ts'

@@ -1,0 +1,99 @@
+import { checkMilliseconds } from '../core/arguments.ts'
+import { PointSubError } from '../core/errors.ts'
+import type { Host } from '../core/host.ts'
+import { type PeerLike, type PeerTarget, parsePeer } from '../core/peers.ts'
+import type { Conn } from '../conn/conn.ts'
+import { dial } from '../conn/dial.ts'
+import { connectError, notFound } from './errors.ts'
+import type { Target } from './targets.ts'
+import type { Lookup, NetOptions } from './types.ts'
+
+const CONNECT_TIMEOUT = 30_000
+
+/** A peer that was found, and how. */
+export interface Found {
+  readonly peer: PeerTarget
+  readonly address: PeerLike
+  /** Whether a name had to be looked up. */
+  readonly byName: boolean
+}
+
+/** What the sockets and servers of one `createNet()` share. */
+export class Network {
+  readonly host: Host
+  /** This host's peer id. */
+  readonly localAddress: string
+  readonly #resolve: NetOptions['resolve']
+  readonly #connectTimeout: number
+
+  constructor(host: Host, { resolve, connectTimeout = CONNECT_TIMEOUT }: NetOptions = {}) {
+    checkMilliseconds('connectTimeout', connectTimeout)
+    this.host = host
+    this.localAddress = host.peerId.toString()
+    this.#resolve = resolve
+    this.#connectTimeout = connectTimeout
+  }
+
+  /** @throws `ENOTFOUND` */
+  async find(target: Target): Promise<Found> {
+    const given = target.peer ?? target.host
+    if (target.peer !== undefined || isPeer(target.host)) return found(given, target, false)
+    return found(await this.#lookUp(target), target, true)
+  }
+
+  /** @throws `ECONNREFUSED`, `ETIMEDOUT`, `ECONNRESET` and other errors of a `connect` */
+  async open({ peer, address }: Found, target: Target, signal: AbortSignal): Promise<Conn> {
+    try {
+      return await dial(this.host, address, target.protocol, { signal, timeout: this.#connectTimeout })
+    } catch (error) {
+      throw connectError(error, addressOf(peer), target)
+    }
+  }
+
+  async #lookUp(target: Target): Promise<PeerLike> {
+    const { host, lookup } = target
+    let address: PeerLike | undefined
+    try {
+      address = lookup === undefined ? await this.#resolve?.(host) : await lookUpBy(lookup, host)
+    } catch (cause) {
+      throw notFound(host, target, cause)
+    }
+    if (address !== undefined) return address
+    const hint =
+      this.#resolve === undefined
+        ? `"${host}" is no peer id; createNet(host, { resolve }) can turn names into peers`
+        : `resolve("${host}") knows no such peer`
+    throw notFound(host, target, new PointSubError('ERR_PEER_NOT_FOUND', hint))
+  }
+}
+
+/** The address events and errors name a peer by. */
+export function addressOf(peer: PeerTarget): string {
+  return peer.id?.toString() ?? peer.name
+}
+
+function found(address: PeerLike, target: Target, byName: boolean): Found {
+  try {
+    return { peer: parsePeer(address), address, byName }
+  } catch (cause) {
+    throw notFound(target.host, target, cause)
+  }
+}
+
+function isPeer(host: string): boolean {
+  try {
+    parsePeer(host)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function lookUpBy(lookup: Lookup, name: string): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    lookup(name, {}, (error, address) => {
+      if (error) reject(error)
+      else resolve(Array.isArray(address) ? address[0]?.address : address)
+    })
+  })
+}

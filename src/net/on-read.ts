@@ -1,0 +1,38 @@
+import type { OnRead } from './types.ts'
+
+/** `node:net`'s `onread`: bytes are copied to the caller's buffer and never enter the stream. */
+export class OnReadBuffer {
+  readonly #options: OnRead
+  #buffer: Uint8Array
+
+  constructor(options: OnRead) {
+    this.#options = options
+    this.#buffer = typeof options.buffer === 'function' ? options.buffer() : options.buffer
+  }
+
+  /** Hands `chunk` over in pieces; what is left when the callback wants no more is returned. */
+  deliver(socket: unknown, chunk: Uint8Array): Uint8Array | undefined {
+    const { buffer } = this.#options
+    for (let rest = chunk; rest.byteLength > 0; ) {
+      const piece = rest.subarray(0, this.#buffer.byteLength)
+      this.#buffer.set(piece)
+      rest = rest.subarray(piece.byteLength)
+      const more = this.#options.callback.call(socket, piece.byteLength, this.#buffer)
+      if (typeof buffer === 'function') this.#buffer = buffer()
+      if (more === false) return rest
+    }
+    return undefined
+  }
+}
+
+/** As `node:net`, anything that is not a whole `onread` is ignored. */
+export function onReadBuffer(options: unknown): OnReadBuffer | undefined {
+  return isOnRead(options) ? new OnReadBuffer(options) : undefined
+}
+
+function isOnRead(options: unknown): options is OnRead {
+  if (typeof options !== 'object' || options === null || !('buffer' in options && 'callback' in options)) return false
+  const { buffer, callback } = options
+  if (typeof callback !== 'function') return false
+  return typeof buffer === 'function' || (buffer instanceof Uint8Array && buffer.byteLength > 0)
+}

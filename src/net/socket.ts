@@ -1,0 +1,287 @@
+import { Duplex } from 'node:stream'
+import type { Conn } from '../conn/conn.ts'
+import { localPort, type PeerAddress } from './addresses.ts'
+import { checkFunction, timerDuration } from './arguments.ts'
+import { ConnDuplex } from './conn-duplex.ts'
+import { connectTo } from './connecting.ts'
+import { Hold } from './hold.ts'
+import { IdleTimer } from './idle-timer.ts'
+import type { Network } from './network.ts'
+import { nodeError, systemError } from './node-errors.ts'
+import { parseTarget, splitArguments, type Target } from './targets.ts'
+import type { ConnectOptions, SocketOptions } from './types.ts'
+
+type WriteCallback = (error: Error | null | undefined) => void
+type Moment = number | Date | undefined
+
+/** What a socket tells the server that accepted it. */
+export interface Acceptor {
+  /** The socket was destroyed. */
+  _left(): void
+}
+
+/**
+ * `net.Socket` over a libp2p stream: the same members, events and errors in the same order. Made by `createNet(host)`,
+ * by its servers, or from any Conn by {@link Socket.from}.
+ *
+ * @see https://nodejs.org/api/net.html#class-netsocket, and docs/net.md for what is different
+ */
+export class Socket extends ConnDuplex {
+  /** Milliseconds set by {@link setTimeout}. */
+  timeout: number | undefined = undefined
+  /** `address:port` of the attempts of the last `connect()`. */
+  autoSelectFamilyAttemptedAddresses: string[] = []
+  /** The server that accepted this socket. */
+  server: unknown = null
+  _server: Acceptor | null = null
+  readonly #network: Network | undefined
+  readonly #hold: Hold
+  readonly #idle: IdleTimer
+  /** The attempt to connect that is under way. */
+  #attempt: AbortController | undefined
+  #readDeadline: Moment
+  #writeDeadline: Moment
+  #resetting = false
+
+  /** @param network which host it connects by; `createNet()` gives it */
+  constructor(options?: SocketOptions, network?: Network) {
+    super(options)
+    this.#network = network
+    this.#hold = new Hold(network?.host)
+    this.#idle = new IdleTimer(() => this._onTimeout())
+  }
+
+  /** Any Conn as a Socket: one of `dial()`, `listen()` or a `Listener`. The Conn must not be used any more. */
+  static override from(conn: Conn, options?: SocketOptions): Socket {
+    // Not `new Socket`: createNet() gives the class it returns a host.
+    return new this(options)._accept(conn)
+  }
+
+  connect(options: ConnectOptions, onConnect?: () => void): this
+  connect(port: number | string, host?: string, onConnect?: () => void): this
+  connect(portOrProtocol: number | string, onConnect?: () => void): this
+  connect(...args: unknown[]): this {
+    return this._connect(args)
+  }
+
+  _connect(args: readonly unknown[]): this {
+    const { options, callback } = splitArguments(args)
+    const target = parseTarget(options)
+    if (this.#network === undefined) {
+      throw new TypeError('this Socket has no host to connect by: make it by createNet(host).Socket or .connect()')
+    }
+    if (callback !== undefined) this.once('connect', callback)
+    if (this._conn !== undefined || this.connecting) {
+      const code = this.connecting ? 'EALREADY' : 'EISCONN'
+      return this.destroy(systemError('connect', code, target.host, { address: target.host, port: target.port }))
+    }
+    if (this.destroyed) this.#revive()
+    this.connecting = true
+    this._moved()
+    this.#hold.open()
+    this.#attempt = new AbortController()
+    void this.#connect(this.#network, target, this.#attempt)
+    return this
+  }
+
+  /** Ends this side, and closes the socket as soon as everything has left. */
+  destroySoon(): void {
+    if (this.writable) this.end()
+    if (this.writableFinished) this.destroy()
+    else this.once('finish', () => this.destroy())
+  }
+
+  /** Closes the socket and tells the peer so by a reset; an attempt to connect is waited for. */
+  resetAndDestroy(): this {
+    if (this.connecting) return this.once('connect', () => this.resetAndDestroy())
+    if (this._conn === undefined) return this.destroy(nodeError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'))
+    this.#resetting = true
+    return this.destroy()
+  }
+
+  override write(chunk: unknown, callback?: WriteCallback): boolean
+  override write(chunk: unknown, encoding: BufferEncoding, callback?: WriteCallback): boolean
+  override write(chunk: unknown, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean {
+    const onWritten = typeof encoding === 'function' ? encoding : callback
+    if (this.readableEnded && this.writableEnded && !this.allowHalfOpen) return this.#writeAfterEnd(onWritten)
+    return typeof encoding === 'string' ? super.write(chunk, encoding, onWritten) : super.write(chunk, onWritten)
+  }
+
+  /** Emits `'timeout'` once nothing was read or written for so long; 0 is never. */
+  setTimeout(timeout: number, callback?: () => void): this {
+    if (this.destroyed) return this
+    this.timeout = timeout
+    const ms = timerDuration('msecs', timeout)
+    if (callback !== undefined) checkFunction('callback', callback)
+    this.#idle.set(ms)
+    if (callback !== undefined && ms === 0) this.removeListener('timeout', callback)
+    if (callback !== undefined && ms > 0) this.once('timeout', callback)
+    return this
+  }
+
+  /** Destroys the socket with `ETIMEDOUT` at a moment, as Go's `SetDeadline`; `undefined` takes it back. */
+  setDeadline(at: Moment): this {
+    return this.setReadDeadline(at).setWriteDeadline(at)
+  }
+
+  /** {@link setDeadline}, unless the peer has ended its side by then. */
+  setReadDeadline(at: Moment): this {
+    this.#readDeadline = at
+    this._conn?.setReadDeadline(at)
+    return this
+  }
+
+  /** {@link setDeadline}, if a write waits at that moment or comes later. */
+  setWriteDeadline(at: Moment): this {
+    this.#writeDeadline = at
+    this._conn?.setWriteDeadline(at)
+    return this
+  }
+
+  /** Without effect: libp2p's connection below never waits to send. */
+  setNoDelay(_noDelay?: boolean): this {
+    return this
+  }
+
+  /** Without effect: libp2p keeps the connection below alive, which many sockets share. */
+  setKeepAlive(_enable?: boolean, _initialDelay?: number): this {
+    return this
+  }
+
+  /** Lets an open socket keep the process up, as it does by default. */
+  ref(): this {
+    this.#hold.reference(true)
+    return this
+  }
+
+  /** Lets the process end although the socket is open. */
+  unref(): this {
+    this.#hold.reference(false)
+    return this
+  }
+
+  get pending(): boolean {
+    return this._conn === undefined
+  }
+
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.connecting) return 'opening'
+    if (this.readable) return this.writable ? 'open' : 'readOnly'
+    return this.writable ? 'writeOnly' : 'closed'
+  }
+
+  /** The own end. */
+  address(): PeerAddress | Record<string, never> {
+    const conn = this._conn
+    if (conn === undefined || this.#network === undefined) return {}
+    return { address: this.#network.localAddress, family: 'libp2p', port: localPort(conn), protocol: conn.protocol }
+  }
+
+  /** The own peer id, where the host is known. */
+  get localAddress(): string | undefined {
+    return this.address().address
+  }
+
+  get localPort(): number | undefined {
+    return this.address().port
+  }
+
+  get localFamily(): string | undefined {
+    return this.address().family
+  }
+
+  /** `node:http` calls this when a request or response moves on. */
+  _unrefTimer(): void {
+    this.#idle.refresh()
+  }
+
+  _onTimeout(): void {
+    if (this._isSending()) this.#idle.refresh()
+    else this.emit('timeout')
+  }
+
+  /** Stands on `conn`, which is connected already. */
+  _accept(conn: Conn, paused = false): this {
+    this._attach(conn)
+    if (paused) this.pause()
+    else this.read(0)
+    return this
+  }
+
+  protected override _moved(): void {
+    this.#idle.refresh()
+  }
+
+  protected override _attach(conn: Conn): void {
+    super._attach(conn)
+    this.#hold.open()
+    if (this.#readDeadline !== undefined) conn.setReadDeadline(this.#readDeadline)
+    if (this.#writeDeadline !== undefined) conn.setWriteDeadline(this.#writeDeadline)
+  }
+
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    const attempt = this.#attempt
+    const conn = this._detach()
+    this.connecting = false
+    this.#attempt = undefined
+    this.#idle.clear()
+    attempt?.abort()
+    if (conn !== undefined) void this.#close(conn)
+    else this.#hold.close()
+    callback(error)
+    // As a handle of Node's, which is closed after the other events of the turn.
+    if (conn !== undefined || attempt !== undefined) setImmediate(() => this.emit('close', error !== null))
+    else process.nextTick(() => this.emit('close'))
+    this._server?._left()
+  }
+
+  /** What was written still has to leave before the process may end. */
+  async #close(conn: Conn): Promise<void> {
+    if (this.#resetting) conn.reset()
+    this.#resetting = false
+    try {
+      await conn.close({ unread: 'reset' })
+    } catch {
+      // Told by the events of the socket.
+    }
+    if (this._conn === undefined && !this.connecting) this.#hold.close()
+  }
+
+  async #connect(network: Network, target: Target, attempt: AbortController): Promise<void> {
+    const isCurrent = (): boolean => this.#attempt === attempt
+    const tell = (event: string, ...args: unknown[]): void => {
+      if (event === 'connectionAttempt') this.autoSelectFamilyAttemptedAddresses = [args.slice(0, 2).join(':')]
+      process.nextTick(() => isCurrent() && this.emit(event, ...args))
+    }
+    try {
+      const conn = await connectTo(network, target, attempt.signal, tell)
+      process.nextTick(() => (isCurrent() ? this.#onConnect(conn) : conn.reset()))
+    } catch (error) {
+      const reason = error instanceof Error ? error : new Error(String(error))
+      process.nextTick(() => isCurrent() && this.destroy(reason))
+    }
+  }
+
+  #onConnect(conn: Conn): void {
+    this.#attempt = undefined
+    this.connecting = false
+    this._attach(conn)
+    this._moved()
+    this.emit('connect')
+    this.emit('ready')
+    if (!this.isPaused()) this.read(0)
+  }
+
+  /** Makes a destroyed socket as good as new, as `net.Socket` does before it connects again. */
+  #revive(): void {
+    const undestroy: unknown = Reflect.get(Duplex.prototype, '_undestroy')
+    if (typeof undestroy === 'function') undestroy.call(this)
+  }
+
+  #writeAfterEnd(callback: WriteCallback | undefined): boolean {
+    const error = nodeError(Error, 'EPIPE', 'This socket has been ended by the other party')
+    if (callback !== undefined) process.nextTick(callback, error)
+    this.destroy(error)
+    return false
+  }
+}
