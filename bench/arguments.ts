@@ -23,15 +23,16 @@ Request/response over loopback, each side its own process, the rows' rounds inte
   raw-one-stream   js-libp2p, one stream, requests pipelined, a send() each
   raw-pool-64      js-libp2p, a pool of 64 streams, one request in flight on each
   raw-new-stream   js-libp2p, a new stream for every request
+  net-socket       pointsub/net: a pool of 64 sockets, one request in flight on each
   client-send      pointsub: Client.send() to Server.start()
-and, as a group of its own that takes longer:
+then bytes one way (bulk: tls, raw-stream, net-socket), and, as a group of its own that takes longer:
   slow-reader      512 MiB through a Conn to a reader of 1 MiB/s: what memory grows
 
 Options:
   --filter TEXT           only rows whose "bench/row/bytes/concurrency" contains TEXT, such as
-                          "client-send", "/64/64" or "slow-reader"; tls-pipelined always runs along
+                          "client-send", "/64/64", "bulk" or "slow-reader"; tls-pipelined always runs along
   --all                   the slow-reader group too
-  --seconds N             time per row and round (default 0.8), or of the slow reader (default 30)
+  --seconds N             time per row and round (default 0.8, bulk 1), or of the slow reader (default 30)
   --rounds N              rounds that count, after one that does not (default 7)
   --stack stock|host      createLibp2p() with tcp, noise and yamux, or pointsub's createHost() (default stock)
   --security noise|tls    the libp2p rows' handshake (default noise; with --stack host what createHost() prefers)

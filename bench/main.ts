@@ -1,5 +1,6 @@
 import os from 'node:os'
 import { type BenchOptions, HELP, parseArguments, UsageError } from './arguments.ts'
+import { BULK_TEXT, runBulkGroup } from './bulk/group.ts'
 import type { GroupResult, Output } from './group.ts'
 import { runRpcGroup } from './rpc/group.ts'
 import { selectScenarios } from './rpc/scenarios.ts'
@@ -19,12 +20,14 @@ async function run(options: BenchOptions): Promise<void> {
   const { filter, all, json, assert } = options
   const scenarios = selectScenarios(filter)
   const slowReader = (all || filter.includes('slow-reader')) && SLOW_READER_TEXT.includes(filter)
-  if (scenarios.length === 0 && !slowReader) throw new UsageError(`no row contains "${filter}"`)
+  const bulk = BULK_TEXT.includes(filter)
+  if (scenarios.length === 0 && !bulk && !slowReader) throw new UsageError(`no row contains "${filter}"`)
 
   const output: Output = { print: json ? () => {} : print, progress }
   output.print(`${machine()}; ratios hold on other machines, absolute numbers do not\n`)
   const groups: GroupResult[] = []
   if (scenarios.length > 0) groups.push(await runRpcGroup(scenarios, options, output))
+  if (bulk) groups.push(await runBulkGroup(options, output))
   if (slowReader) groups.push(await runSlowReaderGroup(options, output))
 
   const verdicts = groups.flatMap(group => group.verdicts)

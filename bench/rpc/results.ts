@@ -50,7 +50,9 @@ interface RatioBound {
 
 const BOUNDS: readonly RatioBound[] = [
   { row: 'client-send', against: 'raw-new-stream', bytes: 64, concurrency: 64, atLeast: 6 },
-  { row: 'client-send', against: 'raw-pool-64', bytes: 64, concurrency: 64, atLeast: 0.8 }
+  { row: 'client-send', against: 'raw-pool-64', bytes: 64, concurrency: 64, atLeast: 0.8 },
+  { row: 'net-socket', against: 'raw-pool-64', bytes: 64, concurrency: 1, atLeast: 0.85 },
+  { row: 'net-socket', against: 'raw-pool-64', bytes: 64, concurrency: 64, atLeast: 0.85 }
 ]
 
 export function judge(measurements: readonly Measurement[]): Verdict[] {
