@@ -1,13 +1,16 @@
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
-import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
-import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import { messageOf, PointSubError } from '../core/errors.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
 import { loadIdentity } from './identity.ts'
-import { splitIdentify, splitIdentifyPush } from './split-identify.ts'
+import { ProcessHold } from './process-hold.ts'
+import { splitIdentify } from './split-identify.ts'
+import { unrefIdentifyPush } from './unref-identify-push.ts'
+import { unrefTcp } from './unref-tcp.ts'
+import { unrefTimers } from './unref-timers.ts'
+import { unrefYamux } from './unref-yamux.ts'
 
 /** A handshake that encrypts a connection and proves both peers' ids. */
 export type Security = 'tls' | 'noise'
@@ -29,8 +32,18 @@ export interface HostOptions extends Given<typeof OPTIONS.host> {
   libp2p?: Omit<Libp2pOptions, 'privateKey' | 'transports'> | undefined
 }
 
-/** A started libp2p node; `await using` stops it. */
-export type PointSubHost = Libp2p & AsyncDisposable
+/**
+ * A started libp2p node; `await using` stops it.
+ *
+ * It keeps the process up as long as somebody holds it, at first whoever made it. With no holder left the process may
+ * end, open connections or not, as with unref'd sockets; `start()` and `stop()` always settle first.
+ */
+export interface PointSubHost extends Libp2p, AsyncDisposable {
+  /** Adds a holder. */
+  ref(): void
+  /** Takes a holder away: once by whoever made the host, and once for each `ref()`. */
+  unref(): void
+}
 
 const ENCRYPTERS = { tls, noise } as const
 /** What libp2p reads ahead of a protocol's handler while it still negotiates, besides one whole window. */
@@ -43,6 +56,11 @@ const READ_AHEAD = 64 * 1024
  * @throws PointSubError `ERR_INVALID_CONFIG`, `ERR_LISTEN_FAILED`
  */
 export async function createHost(options: HostOptions = {}): Promise<PointSubHost> {
+  const hold = new ProcessHold()
+  return hold.during(() => create(options, hold))
+}
+
+async function create(options: HostOptions, hold: ProcessHold): Promise<PointSubHost> {
   const { listen, announce, identity, privateKey, security = ['tls', 'noise'], transports, libp2p, ...given } = options
   const limits = resolveOptions(OPTIONS.host, given, 'createHost')
   if (identity !== undefined && privateKey !== undefined) {
@@ -51,12 +69,12 @@ export async function createHost(options: HostOptions = {}): Promise<PointSubHos
   const key = identity === undefined ? privateKey : await loadIdentity(identity)
   const services: NonNullable<Libp2pOptions['services']> = {
     identify: splitIdentify(),
-    identifyPush: splitIdentifyPush(),
+    identifyPush: unrefIdentifyPush(),
     ping: ping(),
     ...libp2p?.services
   }
-  const node = await start({
-    transports: [tcp(), ...(transports ?? [])],
+  const libp2pOptions: Libp2pOptions = {
+    transports: [unrefTcp(), ...(transports ?? [])],
     connectionEncrypters: encrypters(security),
     streamMuxers: [muxer(limits)],
     ...libp2p,
@@ -64,13 +82,15 @@ export async function createHost(options: HostOptions = {}): Promise<PointSubHos
     addresses: { listen: listen ?? [], announce: announce ?? [], ...libp2p?.addresses },
     connectionManager: { ...connectionLimits(limits), ...libp2p?.connectionManager },
     services
-  })
-  return Object.assign(node, { [Symbol.asyncDispose]: async () => node.stop() })
+  }
+  return start(libp2pOptions, hold)
 }
 
-async function start(options: Libp2pOptions): Promise<Libp2p> {
+async function start(options: Libp2pOptions, hold: ProcessHold): Promise<PointSubHost> {
   try {
-    return await createLibp2p(options)
+    const host = held(await createLibp2p({ ...options, start: false }), hold)
+    if (options.start !== false) await host.start()
+    return host
   } catch (cause) {
     const listen = options.addresses?.listen ?? []
     if (listen.length === 0 || options.start === false) throw cause
@@ -78,6 +98,20 @@ async function start(options: Libp2pOptions): Promise<Libp2p> {
       cause
     })
   }
+}
+
+/** `node`, which then keeps the process up only through `hold`. */
+function held(node: Libp2p, hold: ProcessHold): PointSubHost {
+  unrefTimers(node)
+  const [startNode, stopNode] = [node.start.bind(node), node.stop.bind(node)]
+  hold.follow(() => node.status === 'started')
+  return Object.assign(node, {
+    start: () => hold.during(startNode),
+    stop: () => hold.during(stopNode),
+    ref: () => hold.ref(),
+    unref: () => hold.unref(),
+    [Symbol.asyncDispose]: async () => node.stop()
+  })
 }
 
 function encrypters(security: Security[]): NonNullable<Libp2pOptions['connectionEncrypters']> {
@@ -90,8 +124,8 @@ function encrypters(security: Security[]): NonNullable<Libp2pOptions['connection
   return security.map(name => ENCRYPTERS[name]())
 }
 
-function muxer(limits: Resolved<typeof OPTIONS.host>): ReturnType<typeof yamux> {
-  return yamux({
+function muxer(limits: Resolved<typeof OPTIONS.host>): ReturnType<typeof unrefYamux> {
+  return unrefYamux({
     maxInboundStreams: limits.maxStreamsPerConnection,
     maxOutboundStreams: limits.maxStreamsPerConnection,
     maxEarlyStreams: limits.maxEarlyStreams,

@@ -1,6 +1,7 @@
 import { identify, identifyPush } from '@libp2p/identify'
 import type { Connection, Stream, StreamHandler, StreamHandlerOptions } from '@libp2p/interface'
 import { concat } from '../core/bytes.ts'
+import { override } from './override.ts'
 
 /** Peers refuse an identify message of more than 8 KiB; some room is left for what they count besides the body. */
 const MAX_MESSAGE = 8 * 1024 - 64
@@ -30,8 +31,8 @@ export function splitIdentify(): IdentifyFactory {
 }
 
 /** libp2p's identify push, likewise. */
-export function splitIdentifyPush(): PushFactory {
-  const create = identifyPush({ maxMessageSize: MAX_INCOMING })
+export function splitIdentifyPush(options: Parameters<typeof identifyPush>[0] = {}): PushFactory {
+  const create = identifyPush({ ...options, maxMessageSize: MAX_INCOMING })
   return components =>
     create(
       override(components, 'connectionManager', manager =>
@@ -52,18 +53,6 @@ export function splitIdentifyPush(): PushFactory {
         )
       )
     )
-}
-
-/** `target` with one property replaced; everything else, methods included, still runs on `target` itself. */
-function override<T extends object, K extends keyof T>(target: T, key: K, replace: (original: T[K]) => T[K]): T {
-  const replacement = replace(target[key])
-  return new Proxy(target, {
-    get(_, name) {
-      if (name === key) return replacement
-      const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
-    }
-  })
 }
 
 function splitting(stream: Stream): Stream {

@@ -1,16 +1,16 @@
 import { identify } from '@libp2p/identify'
-import type { Connection } from '@libp2p/interface'
+import type { Connection, Libp2p } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
-import { createHost, type HostOptions, type PointSubHost } from '../../src/host/index.ts'
+import { createHost, type HostOptions } from '../../src/host/index.ts'
 import { forgetArmedTimers } from './timers.ts'
 import { until } from './until.ts'
 
-export type TestHost = PointSubHost
+export type TestHost = Libp2p & AsyncDisposable
 
 const LOOPBACK = ['/ip4/127.0.0.1/tcp/0']
 
