@@ -27,14 +27,31 @@ export class ConnDuplex extends Duplex {
   /** Tells the stream that what was given to the Conn has left. */
   #sending: Callback | undefined
   #unsentBefore = 0
+  /** Whether the Conn was asked for bytes. */
+  #reading = false
+  /** Whether the FIN is on its way. */
+  #ending = false
+  /** Whether `pause()` was called, which has to take effect between two buffers of `onread`. */
+  #paused = false
   #bytesRead = 0
   #bytesSent = 0
 
   constructor(options: SocketOptions = {}) {
     checkSocketOptions(options)
     const allowHalfOpen = options.allowHalfOpen === true
-    super({ ...options, allowHalfOpen, emitClose: false, autoDestroy: true, decodeStrings: true })
+    // The signal is the subclass's: one that is aborted already destroys what is not yet constructed.
+    super({ ...options, signal: undefined, allowHalfOpen, emitClose: false, autoDestroy: true, decodeStrings: true })
     this.#onRead = onReadBuffer(options.onread)
+  }
+
+  get pending(): boolean {
+    return this._conn === undefined
+  }
+
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.connecting) return 'opening'
+    if (this.readable) return this.writable ? 'open' : 'readOnly'
+    return this.writable ? 'writeOnly' : 'closed'
   }
 
   /** Bytes handed to this side so far. */
@@ -43,8 +60,9 @@ export class ConnDuplex extends Duplex {
   }
 
   /** Bytes written so far, those still waiting to leave included. */
-  get bytesWritten(): number {
-    return this.#bytesSent + this.writableLength
+  get bytesWritten(): number | undefined {
+    // Code that looks at prototypes asks the getter there, too; `node:net` has nothing to say then.
+    return #bytesSent in this ? this.#bytesSent + this.writableLength : undefined
   }
 
   /** Bytes written that wait to leave; undefined without a connection. */
@@ -82,8 +100,16 @@ export class ConnDuplex extends Duplex {
     return this.#lastConn?.connection
   }
 
+  /** Whether anything is under way: a handle of Node's in this state would keep the process up. */
+  protected get _active(): boolean {
+    return this.connecting || this.#reading || this.#sending !== undefined || this.#ending
+  }
+
   /** Called whenever bytes move. */
   protected _moved(): void {}
+
+  /** Called when {@link _active} may have changed. */
+  protected _activityChanged(): void {}
 
   /** Stands on `conn` from here on. */
   protected _attach(conn: Conn): void {
@@ -100,6 +126,8 @@ export class ConnDuplex extends Duplex {
     const sending = this.#sending
     this._conn = undefined
     this.#sending = undefined
+    this.#reading = false
+    this.#ending = false
     if (sending !== undefined) process.nextTick(sending)
     return conn
   }
@@ -114,21 +142,26 @@ export class ConnDuplex extends Duplex {
 
   override _read(): void {
     if (this._conn === undefined) this.once('connect', () => this._read())
-    else this._conn.flow()
+    else this.#flow(this._conn)
   }
 
   override pause(): this {
-    if (this.#onRead !== undefined) this._conn?.hold()
+    this.#paused = true
+    if (this.#onRead !== undefined && this._conn !== undefined) {
+      this._conn.hold()
+      this.#stopped()
+    }
     return super.pause()
   }
 
   override resume(): this {
-    if (this.#onRead !== undefined) this._conn?.flow()
+    this.#paused = false
+    if (this.#onRead !== undefined && this._conn !== undefined) this.#flow(this._conn)
     return super.resume()
   }
 
   override read(size?: number): unknown {
-    if (this.#onRead !== undefined) this._conn?.flow()
+    if (this.#onRead !== undefined && this._conn !== undefined) this.#flow(this._conn)
     return super.read(size)
   }
 
@@ -152,11 +185,33 @@ export class ConnDuplex extends Duplex {
       callback()
       return
     }
+    this.#ending = true
     // In a turn of its own: what a listener throws must not become a rejection.
     conn.closeWrite().then(
-      () => process.nextTick(callback),
-      (error: PointSubError) => process.nextTick(callback, streamError('shutdown', error, conn.readEnded))
+      () => process.nextTick(() => this.#ended(callback)),
+      (error: PointSubError) =>
+        process.nextTick(() => this.#ended(callback, streamError('shutdown', error, conn.readEnded)))
     )
+  }
+
+  #ended(callback: Callback, error?: Error): void {
+    this.#ending = false
+    this._activityChanged()
+    callback(error)
+  }
+
+  #flow(conn: Conn): void {
+    if (!this.#reading) {
+      this.#reading = true
+      this._activityChanged()
+    }
+    conn.flow()
+  }
+
+  #stopped(): void {
+    if (!this.#reading) return
+    this.#reading = false
+    this._activityChanged()
   }
 
   #send(data: Uint8Array | Uint8ArrayList, callback: Callback): void {
@@ -171,9 +226,11 @@ export class ConnDuplex extends Duplex {
     }
     this._moved()
     this.#sending = callback
+    this._activityChanged()
     conn.send(data, error => {
       if (this._conn !== conn) return
       this.#sending = undefined
+      this._activityChanged()
       this._moved()
       if (error === undefined) this.#bytesSent += data.byteLength
       callback(error === undefined ? null : streamError('write', error, conn.readEnded))
@@ -197,8 +254,13 @@ export class ConnDuplex extends Duplex {
   #onData(chunk: Uint8Array): boolean {
     this._moved()
     this.#bytesRead += chunk.byteLength
-    if (this.#onRead === undefined) return this.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))
-    const rest = this.#onRead.deliver(this, chunk)
+    const more = this.#onRead === undefined ? this.push(toBuffer(chunk)) : this.#deliver(this.#onRead, chunk)
+    if (!more) this.#stopped()
+    return more
+  }
+
+  #deliver(onRead: OnReadBuffer, chunk: Uint8Array): boolean {
+    const rest = onRead.deliver(this, chunk, () => this.#paused)
     if (rest === undefined) return true
     this.#bytesRead -= rest.byteLength
     this._conn?.hold(rest)
@@ -206,6 +268,7 @@ export class ConnDuplex extends Duplex {
   }
 
   #onEnd(conn: Conn, error: PointSubError | undefined): void {
+    this.#stopped()
     if (error === undefined) {
       this.push(null)
       // Lets 'end' come although nobody asks for bytes that will not come.
@@ -214,4 +277,8 @@ export class ConnDuplex extends Duplex {
       this.destroy(streamError('read', error, conn.readEnded))
     }
   }
+}
+
+function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
 }

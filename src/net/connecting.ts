@@ -2,29 +2,73 @@ import type { Conn } from '../conn/conn.ts'
 import { addressOf, type Found, type Network } from './network.ts'
 import type { Target } from './targets.ts'
 
-/** Tells of an event of the socket, in its own turn: what a listener throws is not the connection's failure. */
-type Tell = (event: string, ...args: unknown[]) => void
-
-/** One attempt to connect, with the events of `net.Socket` on the way. */
-export async function connectTo(network: Network, target: Target, signal: AbortSignal, tell: Tell): Promise<Conn> {
-  const { port, host } = target
-  const found = await find(network, target, tell)
-  const address = addressOf(found.peer)
-  if (found.byName) tell('lookup', null, address, 'libp2p', host)
-  tell('connectionAttempt', address, port, 'libp2p')
-  try {
-    return await network.open(found, target, signal)
-  } catch (error) {
-    tell('connectionAttemptFailed', address, port, 'libp2p', error)
-    throw error
-  }
+/** What a socket wants to know of its attempt to connect. */
+export interface ConnectListener {
+  /** An event of `net.Socket`: `lookup`, `connectionAttempt` or `connectionAttemptFailed`. */
+  onStep(event: string, ...args: unknown[]): void
+  onConn(conn: Conn): void
+  onError(error: Error): void
 }
 
-async function find(network: Network, target: Target, tell: Tell): Promise<Found> {
-  try {
-    return await network.find(target)
-  } catch (error) {
-    tell('lookup', error, undefined, undefined, target.host)
-    throw error
+/** One attempt of a socket to connect. Its listener is called in turns of its own, and never after `abort()`. */
+export class Connecting {
+  readonly #network: Network
+  readonly #target: Target
+  readonly #listener: ConnectListener
+  readonly #abort = new AbortController()
+
+  constructor(network: Network, target: Target, listener: ConnectListener) {
+    this.#network = network
+    this.#target = target
+    this.#listener = listener
+    void this.#run()
+  }
+
+  abort(): void {
+    this.#abort.abort()
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#abort
+    try {
+      const conn = await this.#open()
+      process.nextTick(() => (signal.aborted ? conn.reset() : this.#listener.onConn(conn)))
+    } catch (error) {
+      this.#later(() => this.#listener.onError(error instanceof Error ? error : new Error(String(error))))
+    }
+  }
+
+  async #open(): Promise<Conn> {
+    const { port, host } = this.#target
+    const found = await this.#find()
+    const address = addressOf(found.peer)
+    if (found.byName) this.#tell('lookup', null, address, 'libp2p', host)
+    this.#tell('connectionAttempt', address, port, 'libp2p')
+    try {
+      return await this.#network.open(found, this.#target, this.#abort.signal)
+    } catch (error) {
+      this.#tell('connectionAttemptFailed', address, port, 'libp2p', error)
+      throw error
+    }
+  }
+
+  async #find(): Promise<Found> {
+    try {
+      return await this.#network.find(this.#target)
+    } catch (error) {
+      this.#tell('lookup', error, undefined, undefined, this.#target.host)
+      throw error
+    }
+  }
+
+  #tell(event: string, ...args: unknown[]): void {
+    this.#later(() => this.#listener.onStep(event, ...args))
+  }
+
+  /** What a listener throws must not become the failure of the connection. */
+  #later(step: () => void): void {
+    process.nextTick(() => {
+      if (!this.#abort.signal.aborted) step()
+    })
   }
 }

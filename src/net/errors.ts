@@ -48,8 +48,8 @@ function dialCode(error: unknown): string | undefined {
 }
 
 /** No peer is known by that name, or no address of that peer. */
-export function notFound(name: string, { protocol, port }: Target, cause: unknown): NetError {
-  return systemError('getaddrinfo', 'ENOTFOUND', name, { hostname: name, peer: name, protocol, port, cause })
+export function notFound(name: string, { protocol }: Target, cause: unknown): NetError {
+  return systemError('getaddrinfo', 'ENOTFOUND', name, { hostname: name, peer: name, protocol, cause })
 }
 
 /** Why a stream failed while it was read or written. */

@@ -1,9 +1,9 @@
 import type { Host } from '../core/host.ts'
 
-/** Keeps the process up as a handle of Node's does: while it is both open and referenced. */
+/** Keeps the process up as a handle of Node's does: while it is both active and referenced. */
 export class Hold {
   readonly #host: Host | undefined
-  #open = false
+  #active = false
   #referenced = true
   #held = false
 
@@ -11,23 +11,18 @@ export class Hold {
     this.#host = host
   }
 
-  open(): void {
-    this.#open = true
+  set active(active: boolean) {
+    this.#active = active
     this.#update()
   }
 
-  close(): void {
-    this.#open = false
-    this.#update()
-  }
-
-  reference(referenced: boolean): void {
+  set referenced(referenced: boolean) {
     this.#referenced = referenced
     this.#update()
   }
 
   #update(): void {
-    const held = this.#open && this.#referenced
+    const held = this.#active && this.#referenced
     if (held === this.#held) return
     this.#held = held
     if (held) this.#host?.ref?.()

@@ -23,7 +23,8 @@ const UV_EAI_NONAME = -3008
 export function systemError(syscall: string, code: string, where = '', details: NetErrorDetails = {}): NetError {
   const { cause, ...known } = details
   const error = new Error(`${syscall} ${code}${where === '' ? '' : ` ${where}`}`, cause === undefined ? {} : { cause })
-  return Object.assign(error, { errno: errnoOf(code), code, syscall }, known)
+  const defined = Object.entries(known).filter(([, value]) => value !== undefined)
+  return Object.assign(error, { errno: errnoOf(code), code, syscall }, Object.fromEntries(defined))
 }
 
 function errnoOf(code: string): number {

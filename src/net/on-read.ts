@@ -10,8 +10,8 @@ export class OnReadBuffer {
     this.#buffer = typeof options.buffer === 'function' ? options.buffer() : options.buffer
   }
 
-  /** Hands `chunk` over in pieces; what is left when the callback wants no more is returned. */
-  deliver(socket: unknown, chunk: Uint8Array): Uint8Array | undefined {
+  /** Hands `chunk` over in pieces; what is left when the callback, or a pause, wants no more is returned. */
+  deliver(socket: unknown, chunk: Uint8Array, isPaused: () => boolean): Uint8Array | undefined {
     const { buffer } = this.#options
     for (let rest = chunk; rest.byteLength > 0; ) {
       const piece = rest.subarray(0, this.#buffer.byteLength)
@@ -19,7 +19,7 @@ export class OnReadBuffer {
       rest = rest.subarray(piece.byteLength)
       const more = this.#options.callback.call(socket, piece.byteLength, this.#buffer)
       if (typeof buffer === 'function') this.#buffer = buffer()
-      if (more === false) return rest
+      if (more === false || isPaused()) return rest
     }
     return undefined
   }

@@ -94,7 +94,7 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
   /** Stops accepting; `'close'` comes when the last socket has closed. */
   close(callback?: (error?: Error) => void): this {
     const binding = this.#binding
-    if (callback !== undefined) {
+    if (typeof callback === 'function') {
       this.once('close', () => {
         if (binding === undefined) callback(nodeError(Error, 'ERR_SERVER_NOT_RUNNING', 'Server is not running.'))
         else callback()
@@ -102,7 +102,7 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
     }
     this.#binding = undefined
     binding?.close()
-    this.#hold.close()
+    this.#hold.active = false
     this.#closeIfDrained()
     return this
   }
@@ -114,12 +114,12 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
 
   /** Lets a listening server keep the process up, as it does by default. */
   ref(): this {
-    this.#hold.reference(true)
+    this.#hold.referenced = true
     return this
   }
 
   unref(): this {
-    this.#hold.reference(false)
+    this.#hold.referenced = false
     return this
   }
 
@@ -146,7 +146,7 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
       return
     }
     this.#binding = binding
-    this.#hold.open()
+    this.#hold.active = true
     binding.ready.then(
       () => process.nextTick(() => this.#binding === binding && this.emit('listening')),
       (error: unknown) => process.nextTick(() => this.#onListenError(binding, error))
@@ -156,7 +156,7 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
   #onListenError(binding: Binding, error: unknown): void {
     if (this.#binding !== binding) return
     this.#binding = undefined
-    this.#hold.close()
+    this.#hold.active = false
     const taken = error instanceof PointSubError && error.code === 'ERR_PROTOCOL_EXISTS'
     this.emit('error', taken ? this.#inUse({ protocol: binding.protocol }, error) : error)
   }

@@ -1,14 +1,14 @@
-import { Duplex } from 'node:stream'
+import { addAbortSignal, Duplex } from 'node:stream'
 import type { Conn } from '../conn/conn.ts'
 import { localPort, type PeerAddress } from './addresses.ts'
 import { checkFunction, timerDuration } from './arguments.ts'
 import { ConnDuplex } from './conn-duplex.ts'
-import { connectTo } from './connecting.ts'
+import { Connecting } from './connecting.ts'
 import { Hold } from './hold.ts'
 import { IdleTimer } from './idle-timer.ts'
 import type { Network } from './network.ts'
 import { nodeError, systemError } from './node-errors.ts'
-import { parseTarget, splitArguments, type Target } from './targets.ts'
+import { parseTarget, splitArguments } from './targets.ts'
 import type { ConnectOptions, SocketOptions } from './types.ts'
 
 type WriteCallback = (error: Error | null | undefined) => void
@@ -38,17 +38,23 @@ export class Socket extends ConnDuplex {
   readonly #hold: Hold
   readonly #idle: IdleTimer
   /** The attempt to connect that is under way. */
-  #attempt: AbortController | undefined
+  #attempt: Connecting | undefined
   #readDeadline: Moment
   #writeDeadline: Moment
   #resetting = false
+  /** Whether a write from now on has to be told whose fault it is. */
+  #endedByPeer = false
+  /** Conns that still deliver what was written to them: more than one after a reconnect. */
+  #closing = 0
 
   /** @param network which host it connects by; `createNet()` gives it */
-  constructor(options?: SocketOptions, network?: Network) {
+  constructor(options: SocketOptions = {}, network?: Network) {
     super(options)
     this.#network = network
     this.#hold = new Hold(network?.host)
     this.#idle = new IdleTimer(() => this._onTimeout())
+    this.on('end', this.#onEnd)
+    if (options.signal !== undefined) addAbortSignal(options.signal, this)
   }
 
   /** Any Conn as a Socket: one of `dial()`, `listen()` or a `Listener`. The Conn must not be used any more. */
@@ -76,11 +82,15 @@ export class Socket extends ConnDuplex {
       return this.destroy(systemError('connect', code, target.host, { address: target.host, port: target.port }))
     }
     if (this.destroyed) this.#revive()
+    this.#endedByPeer = false
     this.connecting = true
     this._moved()
-    this.#hold.open()
-    this.#attempt = new AbortController()
-    void this.#connect(this.#network, target, this.#attempt)
+    this._activityChanged()
+    this.#attempt = new Connecting(this.#network, target, {
+      onStep: (event, ...details) => this.#onStep(event, details),
+      onConn: conn => this.#onConnect(conn),
+      onError: error => this.destroy(error)
+    })
     return this
   }
 
@@ -103,7 +113,7 @@ export class Socket extends ConnDuplex {
   override write(chunk: unknown, encoding: BufferEncoding, callback?: WriteCallback): boolean
   override write(chunk: unknown, encoding?: BufferEncoding | WriteCallback, callback?: WriteCallback): boolean {
     const onWritten = typeof encoding === 'function' ? encoding : callback
-    if (this.readableEnded && this.writableEnded && !this.allowHalfOpen) return this.#writeAfterEnd(onWritten)
+    if (this.#endedByPeer && this.writableEnded) return this.#writeAfterEnd(onWritten)
     return typeof encoding === 'string' ? super.write(chunk, encoding, onWritten) : super.write(chunk, onWritten)
   }
 
@@ -150,24 +160,19 @@ export class Socket extends ConnDuplex {
 
   /** Lets an open socket keep the process up, as it does by default. */
   ref(): this {
-    this.#hold.reference(true)
+    this.#hold.referenced = true
     return this
   }
 
   /** Lets the process end although the socket is open. */
   unref(): this {
-    this.#hold.reference(false)
+    this.#hold.referenced = false
     return this
   }
 
-  get pending(): boolean {
-    return this._conn === undefined
-  }
-
-  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
-    if (this.connecting) return 'opening'
-    if (this.readable) return this.writable ? 'open' : 'readOnly'
-    return this.writable ? 'writeOnly' : 'closed'
+  /** An old name of `connecting`. */
+  get _connecting(): boolean {
+    return this.connecting
   }
 
   /** The own end. */
@@ -208,13 +213,16 @@ export class Socket extends ConnDuplex {
     return this
   }
 
+  protected override _activityChanged(): void {
+    this.#hold.active = this._active || this.#closing > 0
+  }
+
   protected override _moved(): void {
     this.#idle.refresh()
   }
 
   protected override _attach(conn: Conn): void {
     super._attach(conn)
-    this.#hold.open()
     if (this.#readDeadline !== undefined) conn.setReadDeadline(this.#readDeadline)
     if (this.#writeDeadline !== undefined) conn.setWriteDeadline(this.#writeDeadline)
   }
@@ -226,8 +234,8 @@ export class Socket extends ConnDuplex {
     this.#attempt = undefined
     this.#idle.clear()
     attempt?.abort()
-    if (conn !== undefined) void this.#close(conn)
-    else this.#hold.close()
+    if (conn === undefined) this._activityChanged()
+    else void this.#close(conn)
     callback(error)
     // As a handle of Node's, which is closed after the other events of the turn.
     if (conn !== undefined || attempt !== undefined) setImmediate(() => this.emit('close', error !== null))
@@ -237,6 +245,8 @@ export class Socket extends ConnDuplex {
 
   /** What was written still has to leave before the process may end. */
   async #close(conn: Conn): Promise<void> {
+    this.#closing += 1
+    this._activityChanged()
     if (this.#resetting) conn.reset()
     this.#resetting = false
     try {
@@ -244,22 +254,13 @@ export class Socket extends ConnDuplex {
     } catch {
       // Told by the events of the socket.
     }
-    if (this._conn === undefined && !this.connecting) this.#hold.close()
+    this.#closing -= 1
+    this._activityChanged()
   }
 
-  async #connect(network: Network, target: Target, attempt: AbortController): Promise<void> {
-    const isCurrent = (): boolean => this.#attempt === attempt
-    const tell = (event: string, ...args: unknown[]): void => {
-      if (event === 'connectionAttempt') this.autoSelectFamilyAttemptedAddresses = [args.slice(0, 2).join(':')]
-      process.nextTick(() => isCurrent() && this.emit(event, ...args))
-    }
-    try {
-      const conn = await connectTo(network, target, attempt.signal, tell)
-      process.nextTick(() => (isCurrent() ? this.#onConnect(conn) : conn.reset()))
-    } catch (error) {
-      const reason = error instanceof Error ? error : new Error(String(error))
-      process.nextTick(() => isCurrent() && this.destroy(reason))
-    }
+  #onStep(event: string, args: unknown[]): void {
+    if (event === 'connectionAttempt') this.autoSelectFamilyAttemptedAddresses = [args.slice(0, 2).join(':')]
+    this.emit(event, ...args)
   }
 
   #onConnect(conn: Conn): void {
@@ -276,6 +277,10 @@ export class Socket extends ConnDuplex {
   #revive(): void {
     const undestroy: unknown = Reflect.get(Duplex.prototype, '_undestroy')
     if (typeof undestroy === 'function') undestroy.call(this)
+  }
+
+  readonly #onEnd = (): void => {
+    this.#endedByPeer = !this.allowHalfOpen
   }
 
   #writeAfterEnd(callback: WriteCallback | undefined): boolean {

@@ -67,12 +67,14 @@ export type ListenTarget = { readonly protocol: string } | { readonly port: numb
  */
 export function parseListen(first: unknown, options: ListenOptions): ListenTarget {
   const { port } = options
+  const path: unknown = options.protocol ?? options.path ?? undefined
+  if (path !== undefined && typeof path !== 'string') throw argumentValueError('options', options)
   const protocol = protocolIn(options, port !== undefined && port !== null)
   if (protocol !== undefined) return { protocol }
   const isAny = first === undefined || first === null || isCallback(first) || ('port' in options && port === undefined)
   if (isAny || port === null) return { port: 0 }
   if (typeof port === 'number' || typeof port === 'string') return { port: parsePort('options.port', port) }
-  const reason = 'port' in options ? undefined : 'must have the property "port" or "path"'
+  const reason = 'port' in options || 'path' in options ? undefined : 'must have the property "port" or "path"'
   throw argumentValueError('options', options, reason)
 }
 
