@@ -1,6 +1,8 @@
 import { join } from 'node:path'
-import pg from 'pg'
+import { certificateFor } from './certificates.ts'
 import { type Account, accountOf, Daemon, freePort, runProgram, TemporaryFolder } from './programs.ts'
+
+const NAME = 'localhost'
 
 /** A PostgreSQL of our own: in a temporary folder, on a port of loopback. */
 export class Postgres implements AsyncDisposable {
@@ -8,8 +10,11 @@ export class Postgres implements AsyncDisposable {
   readonly #account: Account
   #server: Daemon | undefined
   readonly port: number
+  /** Of its TLS, for the name `localhost`. */
+  readonly certificate: string
 
-  private constructor(folder: TemporaryFolder, account: Account, port: number) {
+  private constructor(folder: TemporaryFolder, account: Account, port: number, certificate: string) {
+    this.certificate = certificate
     this.#folder = folder
     this.#account = account
     this.port = port
@@ -17,7 +22,10 @@ export class Postgres implements AsyncDisposable {
 
   static async start(): Promise<Postgres> {
     const account = await accountOf('postgres')
-    const postgres = new Postgres(new TemporaryFolder(), account, await freePort())
+    const certificate = await certificateFor(NAME)
+    const postgres = new Postgres(new TemporaryFolder(), account, await freePort(), certificate.cert)
+    postgres.#folder.write('cert.pem', certificate.cert)
+    postgres.#folder.write('key.pem', certificate.key)
     postgres.#folder.giveTo(account)
     const options = ['--username=tester', '--auth=trust', '--encoding=UTF8', '--no-locale', '--no-sync']
     await runProgram('initdb', [`--pgdata=${postgres.#data}`, ...options], postgres.#environment)
@@ -33,14 +41,17 @@ export class Postgres implements AsyncDisposable {
     return { ...this.#account, cwd: this.#folder.path }
   }
 
-  /** How pg reaches it. */
-  get config(): pg.ClientConfig {
-    return { host: '127.0.0.1', port: this.port, user: 'tester', database: 'postgres' }
-  }
-
   /** Starts it, again after a `kill()`, and waits until it answers. */
   async start(): Promise<void> {
-    const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'fsync=off', 'max_connections=50']
+    const settings = [
+      'listen_addresses=127.0.0.1',
+      'unix_socket_directories=',
+      'fsync=off',
+      'max_connections=50',
+      'ssl=on',
+      `ssl_cert_file=${join(this.#folder.path, 'cert.pem')}`,
+      `ssl_key_file=${join(this.#folder.path, 'key.pem')}`
+    ]
     const args = ['-D', this.#data, '-p', String(this.port), ...settings.flatMap(setting => ['-c', setting])]
     const server = new Daemon('postgres', args, this.#environment)
     this.#server = server

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, chownSync, constants, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { accessSync, chownSync, constants, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -79,9 +79,15 @@ export async function runProgram(name: string, args: readonly string[], options:
 export class TemporaryFolder implements Disposable {
   readonly path: string = mkdtempSync(join(tmpdir(), 'pointsub-ecosystem-'))
 
-  /** Makes it the home of programs that run as somebody else. */
+  /** Writes a file that only its owner can read. */
+  write(name: string, content: string): void {
+    writeFileSync(join(this.path, name), content, { mode: 0o600 })
+  }
+
+  /** Makes it, and what is in it, the home of programs that run as somebody else. */
   giveTo({ uid, gid }: Account): void {
-    if (uid !== undefined && gid !== undefined) chownSync(this.path, uid, gid)
+    if (uid === undefined || gid === undefined) return
+    for (const name of ['', ...readdirSync(this.path)]) chownSync(join(this.path, name), uid, gid)
   }
 
   [Symbol.dispose](): void {
