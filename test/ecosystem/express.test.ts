@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import http from 'node:http'
+import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import express, { type ErrorRequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
@@ -10,6 +11,13 @@ import { serveBy } from './support/serving.ts'
 import { RandomSource, sha256Of } from './support/streams.ts'
 
 const json = { 'content-type': 'application/json' }
+
+async function* events(): AsyncGenerator<string> {
+  for (let i = 0; i < 3; i++) {
+    yield `data: ${i}\n\n`
+    await sleep(5)
+  }
+}
 
 /** A small application as one writes it: nothing here knows what it runs on. */
 function application(): express.Express {
@@ -26,17 +34,11 @@ function application(): express.Express {
     notes.set(id, request.body.text)
     response.status(201).location(`/notes/${id}`).end()
   })
-  app.put('/upload', async (request, response) => {
-    response.send(await sha256Of(request))
-  })
+  app.put('/upload', (request, response) => sha256Of(request).then(digest => response.send(digest)))
   app.get('/file', (_, response) => response.sendFile(import.meta.filename))
-  app.get('/events', async (_, response) => {
+  app.get('/events', (_, response) => {
     response.type('text/event-stream')
-    for (let i = 0; i < 3; i++) {
-      response.write(`data: ${i}\n\n`)
-      await sleep(5)
-    }
-    response.end()
+    return pipeline(events, response)
   })
   app.get('/fails', async () => {
     throw new Error('on purpose')

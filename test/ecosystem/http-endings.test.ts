@@ -23,7 +23,7 @@ describe.each(flavours)('how node:http over $name', flavour => {
   it('upgrades to another protocol, bytes behind the head included', async () => {
     const server = http.createServer()
     server.on('upgrade', (request, socket: Duplex, head) => {
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n${head}`)
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n${head.toString()}`)
       expect(request.headers.upgrade).toBe('echo')
       socket.pipe(socket)
     })

@@ -55,7 +55,7 @@ describe.each(flavours)('mqtt and aedes over $name', flavour => {
     const publisher = await broker.connect()
     expect(await subscriber.subscribeAsync('news/#', { qos })).toMatchObject([{ topic: 'news/#', qos }])
     const heard: string[] = []
-    subscriber.on('message', (topic, payload, packet) => heard.push(`${topic} ${payload} ${packet.qos}`))
+    subscriber.on('message', (topic, payload, packet) => heard.push(`${topic} ${payload.toString()} ${packet.qos}`))
     await Promise.all(Array.from({ length: 500 }, (_, i) => publisher.publishAsync('news/a', `item ${i}`, { qos })))
     await until(
       'all is delivered',

@@ -157,7 +157,7 @@ describe.each(flavours)('ioredis over $name', flavour => {
     await gone[Symbol.asyncDispose]()
     await using redis = open({ retryStrategy: () => null, lazyConnect: true }, gone.port)
     const failed = once(redis, 'error')
-    await expect(redis.connect()).rejects.toThrow()
+    await expect(redis.connect()).rejects.toThrow(/Connection is closed/)
     expect((await failed)[0].code).toBe('ECONNREFUSED')
   })
 })

@@ -21,7 +21,6 @@ beforeAll(async () => {
   await pipeline(new RandomSource(192 * MIB).stream, createWriteStream(random))
   const packages = ['@libp2p', 'libp2p', 'express', 'fastify', 'mqtt', 'undici'].map(name => `./${name}`)
   await runProgram('tar', ['-cf', tarball, '-C', folder.path, 'random', '-C', NODE_MODULES, ...packages])
-  expect(statSync(tarball).size).toBeGreaterThan(200_000_000)
   digest = await sha256Of(createReadStream(tarball))
 }, 60_000)
 afterAll(() => folder[Symbol.dispose]())
@@ -35,6 +34,8 @@ const receive = async (socket: Socket): Promise<string> => {
 
 describe.each(flavours)('a tarball of more than 200 MB over $name', flavour => {
   const nets = useNets(flavour)
+
+  it('is that large', () => expect(statSync(tarball).size).toBeGreaterThan(200_000_000))
 
   it('goes up', async () => {
     const received = Promise.withResolvers<string>()

@@ -60,7 +60,7 @@ describe.each(flavours)('node:tls over $name', flavour => {
     const names: string[] = []
     const server = tls.createServer({ ...own, ca: other.cert, requestCert: true }, socket => {
       const { CN } = socket.getPeerCertificate().subject
-      names.push(`${CN} ${socket.authorized}`)
+      names.push(`${String(CN)} ${socket.authorized}`)
       socket.end()
     })
     await using serving = await serveBy(nets, server)

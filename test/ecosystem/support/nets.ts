@@ -5,7 +5,7 @@ import { HostPair } from '../../support/hosts.ts'
 import { until } from '../../support/until.ts'
 
 /** The members of node:net that the libraries here are given. */
-export type Net = Pick<typeof net, 'createServer' | 'connect' | 'createConnection' | 'Socket' | 'Server'>
+type Net = Pick<typeof net, 'createServer' | 'connect' | 'createConnection' | 'Socket' | 'Server'>
 
 /** Two ends: what listens on `server` is reached by its port from `client`. */
 export interface Nets {
@@ -73,14 +73,14 @@ function openTcpSockets(): number {
 export const flavours: readonly Flavour[] = [node, pointsub]
 
 /** The nets of a flavour for all tests of a `describe`; fails at its end when one of them left a socket open. */
-export function useNets({ open }: Flavour): Pick<Nets, 'server' | 'client'> {
+export function useNets(flavour: Flavour): Pick<Nets, 'server' | 'client'> {
   let nets: Nets | undefined
   const opened = (): Nets => {
     if (nets === undefined) throw new Error('nets are there for tests and hooks only')
     return nets
   }
   beforeAll(async () => {
-    nets = await open()
+    nets = await flavour.open()
   })
   afterAll(async () => nets?.close())
   return {
