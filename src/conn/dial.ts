@@ -1,9 +1,10 @@
-import type { Connection, Stream } from '@libp2p/interface'
+import type { Connection } from '@libp2p/interface'
 import { checkProtocol } from '../core/arguments.ts'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type PeerLike, type PeerTarget, parsePeer } from '../core/peers.ts'
+import { startTimer, type Timer, unref } from '../core/timers.ts'
 import { afterColdStart } from './cold-start.ts'
 import { Conn } from './conn.ts'
 import { connect } from './connect.ts'
@@ -14,6 +15,9 @@ export const STREAMS_PER_PROTOCOL = 65_536
 
 /** How long a connection on which a stream could not be opened is watched for its end, in ms. */
 const DYING = 100
+
+/** How long a stream that nobody waits for any more may take to open, in ms. */
+const LATE_STREAM = 10_000
 
 /** Bound on one `dial()` when the caller gives none, in ms. */
 const DIAL_TIMEOUT = 30_000
@@ -50,17 +54,11 @@ export async function openConn(
 
 /** Opens a stream of `protocol` on `connection`, relayed connections included. */
 async function openConnOn(connection: Connection, protocol: string, cancellation: Cancellation): Promise<Conn> {
-  const { signal } = cancellation
   const peer = connection.remotePeer.toString()
-  let stream: Stream | undefined
   try {
-    stream = await afterColdStart(connection, signal, () =>
-      connection.newStream(protocol, { signal, runOnLimitedConnection: true, maxOutboundStreams: STREAMS_PER_PROTOCOL })
-    )
-    signal.throwIfAborted()
-    return new Conn(stream, connection)
+    cancellation.signal.throwIfAborted()
+    return await afterColdStart(connection, cancellation.signal, () => openUnless(connection, protocol, cancellation))
   } catch (cause) {
-    stream?.abort(cause instanceof Error ? cause : new Error('aborted'))
     const fallback = connection.status === 'open' ? 'ERR_STREAM_RESET' : 'ERR_CONNECTION_LOST'
     throw toPointSubError(cancellation.reason ?? cause, fallback, `cannot open ${protocol} on ${peer}`, {
       peer,
@@ -68,6 +66,38 @@ async function openConnOn(connection: Connection, protocol: string, cancellation
       sent: false
     })
   }
+}
+
+/**
+ * A stream that nobody waits for any more is opened all the same, for a while, and then ended: the peer may have
+ * accepted it already, and a reset would look like a failure there.
+ */
+function openUnless(connection: Connection, protocol: string, cancellation: Cancellation): Promise<Conn> {
+  return new Promise((resolve, reject) => {
+    const giveUp = new AbortController()
+    let timer: Timer | undefined
+    const takeBack = cancellation.onCancel(reason => {
+      reject(reason)
+      timer = startTimer(LATE_STREAM, () => giveUp.abort(reason))
+      unref(timer)
+    })
+    const options = { runOnLimitedConnection: true, maxOutboundStreams: STREAMS_PER_PROTOCOL, signal: giveUp.signal }
+    void connection
+      .newStream(protocol, options)
+      .then(stream => new Conn(stream, connection))
+      .then(conn => (cancellation.reason === undefined ? resolve(conn) : end(conn)))
+      .catch(reject)
+      .finally(() => {
+        clearTimeout(timer)
+        takeBack()
+      })
+  })
+}
+
+function end(conn: Conn): void {
+  conn.close({ unread: 'reset' }).catch(() => {
+    // Nobody waits for it.
+  })
 }
 
 function isLoss(error: unknown): boolean {

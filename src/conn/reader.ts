@@ -115,12 +115,15 @@ export class StreamReader {
     this.#flowing = this.#consumer !== undefined
     if (this.#pumping) return
     this.#pumping = true
-    while (this.#flowing) {
-      const chunk = this.#take()
-      if (chunk === undefined) break
-      this.#offer(chunk)
+    try {
+      while (this.#flowing) {
+        const chunk = this.#take()
+        if (chunk === undefined) break
+        this.#offer(chunk)
+      }
+    } finally {
+      this.#pumping = false
     }
-    this.#pumping = false
     this.#onEnd()
   }
 

@@ -1,17 +1,13 @@
 import { argumentTypeError, nodeError, received } from './node-errors.ts'
 
 /** A port as `node:net` takes it; @throws `ERR_SOCKET_BAD_PORT`, `ERR_INVALID_ARG_TYPE` */
-export function parsePort(name: string, value: unknown): number {
+export function parsePort(name: string, value: unknown, called: string = name): number {
   if (typeof value !== 'number' && typeof value !== 'string') {
     throw argumentTypeError(name, 'one of type number or string', value)
   }
   const port = Number(value)
   if ((typeof value === 'string' && value.trim() === '') || !Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw nodeError(
-      RangeError,
-      'ERR_SOCKET_BAD_PORT',
-      `${name === 'options.port' ? name : 'Port'} should be >= 0 and < 65536.${received(value)}.`
-    )
+    throw nodeError(RangeError, 'ERR_SOCKET_BAD_PORT', `${called} should be >= 0 and < 65536.${received(value)}.`)
   }
   return port
 }

@@ -5,6 +5,7 @@ import { Uint8ArrayList } from 'uint8arraylist'
 import type { Conn } from '../conn/conn.ts'
 import type { PointSubError } from '../core/errors.ts'
 import { remotePort } from './addresses.ts'
+import { bytesWaiting, type Chunk, ownBytes, toBuffer } from './chunks.ts'
 import { streamError } from './errors.ts'
 import { nodeError } from './node-errors.ts'
 import { type OnReadBuffer, onReadBuffer } from './on-read.ts'
@@ -29,18 +30,21 @@ export class ConnDuplex extends Duplex {
   #unsentBefore = 0
   /** Whether the Conn was asked for bytes. */
   #reading = false
+  /** Whether the stream asked for bytes before there was a Conn. */
+  #readWanted = false
   /** Whether the FIN is on its way. */
   #ending = false
   /** Whether `pause()` was called, which has to take effect between two buffers of `onread`. */
   #paused = false
   #bytesRead = 0
-  #bytesSent = 0
+  /** Bytes given to the Conn, or waiting for one. */
+  #bytesGiven = 0
 
   constructor(options: SocketOptions = {}) {
     checkSocketOptions(options)
     const allowHalfOpen = options.allowHalfOpen === true
     // The signal is the subclass's: one that is aborted already destroys what is not yet constructed.
-    super({ ...options, signal: undefined, allowHalfOpen, emitClose: false, autoDestroy: true, decodeStrings: true })
+    super({ ...options, signal: undefined, allowHalfOpen, emitClose: false, autoDestroy: true, decodeStrings: false })
     this.#onRead = onReadBuffer(options.onread)
   }
 
@@ -62,7 +66,7 @@ export class ConnDuplex extends Duplex {
   /** Bytes written so far, those still waiting to leave included. */
   get bytesWritten(): number | undefined {
     // Code that looks at prototypes asks the getter there, too; `node:net` has nothing to say then.
-    return #bytesSent in this ? this.#bytesSent + this.writableLength : undefined
+    return #bytesGiven in this ? this.#bytesGiven + bytesWaiting(this) : undefined
   }
 
   /** Bytes written that wait to leave; undefined without a connection. */
@@ -102,7 +106,7 @@ export class ConnDuplex extends Duplex {
 
   /** Whether anything is under way: a handle of Node's in this state would keep the process up. */
   protected get _active(): boolean {
-    return this.connecting || this.#reading || this.#sending !== undefined || this.#ending
+    return this.#reading || this.#sending !== undefined || this.#ending
   }
 
   /** Called whenever bytes move. */
@@ -115,9 +119,21 @@ export class ConnDuplex extends Duplex {
   protected _attach(conn: Conn): void {
     this._conn = conn
     this.#lastConn = conn
-    this.#bytesRead = 0
-    this.#bytesSent = 0
     conn.consume({ onData: chunk => this.#onData(chunk), onEnd: error => this.#onEnd(conn, error) })
+  }
+
+  /** Begins anew, before another connection. */
+  protected _reset(): void {
+    this.#lastConn = undefined
+    this.#bytesRead = 0
+    this.#bytesGiven = 0
+  }
+
+  /** To be called when `connect` and `ready` have been told: nothing may be read before. */
+  protected _connected(): void {
+    if (this.#readWanted && this._conn !== undefined) this.#flow(this._conn)
+    this.#readWanted = false
+    if (!this.isPaused()) this.read(0)
   }
 
   /** Lets the Conn go; a write that is under way is told to the stream. */
@@ -141,7 +157,9 @@ export class ConnDuplex extends Duplex {
   }
 
   override _read(): void {
-    if (this._conn === undefined) this.once('connect', () => this._read())
+    // With `onread` this is called only once: read() asks by itself.
+    if (this.#onRead !== undefined) return
+    if (this._conn === undefined) this.#readWanted = true
     else this.#flow(this._conn)
   }
 
@@ -165,14 +183,14 @@ export class ConnDuplex extends Duplex {
     return super.read(size)
   }
 
-  override _write(chunk: Uint8Array, _encoding: BufferEncoding, callback: Callback): void {
-    this.#send(chunk, callback)
+  override _write(chunk: Chunk, encoding: BufferEncoding, callback: Callback): void {
+    this.#write(ownBytes(chunk, encoding), callback)
   }
 
-  override _writev(chunks: { chunk: Uint8Array }[], callback: Callback): void {
+  override _writev(chunks: { chunk: Chunk; encoding: BufferEncoding }[], callback: Callback): void {
     const list = new Uint8ArrayList()
-    list.appendAll(chunks.map(({ chunk }) => chunk))
-    this.#send(list, callback)
+    list.appendAll(chunks.map(({ chunk, encoding }) => ownBytes(chunk, encoding)))
+    this.#write(list, callback)
   }
 
   override _final(callback: Callback): void {
@@ -214,11 +232,13 @@ export class ConnDuplex extends Duplex {
     this._activityChanged()
   }
 
+  #write(data: Uint8Array | Uint8ArrayList, callback: Callback): void {
+    this.#bytesGiven += data.byteLength
+    if (this.connecting) this.#sendOnceConnected(data, callback)
+    else this.#send(data, callback)
+  }
+
   #send(data: Uint8Array | Uint8ArrayList, callback: Callback): void {
-    if (this.connecting) {
-      this.#sendOnceConnected(data, callback)
-      return
-    }
     const conn = this._conn
     if (conn === undefined) {
       callback(nodeError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'))
@@ -232,7 +252,6 @@ export class ConnDuplex extends Duplex {
       this.#sending = undefined
       this._activityChanged()
       this._moved()
-      if (error === undefined) this.#bytesSent += data.byteLength
       callback(error === undefined ? null : streamError('write', error, conn.readEnded))
     })
     this.#unsentBefore = conn.bytesUnsent
@@ -277,8 +296,4 @@ export class ConnDuplex extends Duplex {
       this.destroy(streamError('read', error, conn.readEnded))
     }
   }
-}
-
-function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
-  return Buffer.from(buffer, byteOffset, byteLength)
 }

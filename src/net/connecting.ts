@@ -32,7 +32,8 @@ export class Connecting {
     const { signal } = this.#abort
     try {
       const conn = await this.#open()
-      process.nextTick(() => (signal.aborted ? conn.reset() : this.#listener.onConn(conn)))
+      // A socket that was destroyed meanwhile ends what it had begun, as TCP does; a reset would be a failure.
+      process.nextTick(() => (signal.aborted ? void conn.close({ unread: 'reset' }) : this.#listener.onConn(conn)))
     } catch (error) {
       this.#later(() => this.#listener.onError(error instanceof Error ? error : new Error(String(error))))
     }

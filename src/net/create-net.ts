@@ -74,10 +74,11 @@ export function createNet(host: Host, options: NetOptions = {}): Net {
   const BoundServer = bind(Server, args => [args[0], args[1], network])
 
   function connect(...args: unknown[]): Socket {
-    const given: NetConnectOptions = splitArguments(args).options
+    const { options: given, callback }: { options: NetConnectOptions; callback: (() => void) | undefined } =
+      splitArguments(args)
     const socket = new Socket(given, network)
     if (given.timeout) socket.setTimeout(given.timeout)
-    return socket._connect(args)
+    return socket.connect(given, callback)
   }
 
   return {

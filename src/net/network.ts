@@ -52,18 +52,21 @@ export class Network {
 
   async #lookUp(target: Target): Promise<PeerLike> {
     const { host, lookup } = target
-    let address: PeerLike | undefined
-    try {
-      address = lookup === undefined ? await this.#resolve?.(host) : await lookUpBy(lookup, host)
-    } catch (cause) {
-      throw notFound(host, target, cause)
-    }
+    const address = lookup === undefined ? await this.#resolveName(target) : await lookUpBy(lookup, host)
     if (address !== undefined) return address
     const hint =
       this.#resolve === undefined
         ? `"${host}" is no peer id; createNet(host, { resolve }) can turn names into peers`
         : `resolve("${host}") knows no such peer`
     throw notFound(host, target, new PointSubError('ERR_PEER_NOT_FOUND', hint))
+  }
+
+  async #resolveName(target: Target): Promise<PeerLike | undefined> {
+    try {
+      return await this.#resolve?.(target.host)
+    } catch (cause) {
+      throw notFound(target.host, target, cause)
+    }
   }
 }
 

@@ -22,7 +22,10 @@ const UV_EAI_NONAME = -3008
 /** `CODE` as the system call `syscall` fails with it; the text is Node's: "connect ECONNREFUSED where". */
 export function systemError(syscall: string, code: string, where = '', details: NetErrorDetails = {}): NetError {
   const { cause, ...known } = details
-  const error = new Error(`${syscall} ${code}${where === '' ? '' : ` ${where}`}`, cause === undefined ? {} : { cause })
+  const error = new Error(
+    `${syscall} ${code}${where === '' || where.startsWith(':') ? where : ` ${where}`}`,
+    cause === undefined ? {} : { cause }
+  )
   const defined = Object.entries(known).filter(([, value]) => value !== undefined)
   return Object.assign(error, { errno: errnoOf(code), code, syscall }, Object.fromEntries(defined))
 }

@@ -164,7 +164,7 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
   #inUse(target: ListenTarget, cause?: unknown): Error {
     const address = this.#network.localAddress
     const where = 'port' in target ? `${address}:${target.port}` : `${address} ${target.protocol}`
-    return systemError('listen', 'EADDRINUSE', where, { address, ...target, cause })
+    return systemError('listen', 'EADDRINUSE', `: address already in use ${where}`, { address, ...target, cause })
   }
 
   #closeOn(signal: AbortSignal): void {

@@ -16,5 +16,5 @@ export function checkSocketOptions(options: SocketOptions): void {
   if (options.keepAliveInitialDelay !== undefined) {
     checkNumber('options.keepAliveInitialDelay', options.keepAliveInitialDelay)
   }
-  if (options.signal !== undefined) checkAbortSignal('options.signal', options.signal)
+  if (options.signal !== undefined) checkAbortSignal('signal', options.signal)
 }

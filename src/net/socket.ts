@@ -30,7 +30,7 @@ export class Socket extends ConnDuplex {
   /** Milliseconds set by {@link setTimeout}. */
   timeout: number | undefined = undefined
   /** `address:port` of the attempts of the last `connect()`. */
-  autoSelectFamilyAttemptedAddresses: string[] = []
+  autoSelectFamilyAttemptedAddresses: string[] | undefined = undefined
   /** The server that accepted this socket. */
   server: unknown = null
   _server: Acceptor | null = null
@@ -39,6 +39,8 @@ export class Socket extends ConnDuplex {
   readonly #idle: IdleTimer
   /** The attempt to connect that is under way. */
   #attempt: Connecting | undefined
+  /** Whether the peer is known and a connection to it on its way. */
+  #dialling = false
   #readDeadline: Moment
   #writeDeadline: Moment
   #resetting = false
@@ -48,7 +50,8 @@ export class Socket extends ConnDuplex {
   #closing = 0
 
   /** @param network which host it connects by; `createNet()` gives it */
-  constructor(options: SocketOptions = {}, network?: Network) {
+  constructor(given?: SocketOptions | null, network?: Network) {
+    const options = given ?? {}
     super(options)
     this.#network = network
     this.#hold = new Hold(network?.host)
@@ -67,10 +70,6 @@ export class Socket extends ConnDuplex {
   connect(port: number | string, host?: string, onConnect?: () => void): this
   connect(portOrProtocol: number | string, onConnect?: () => void): this
   connect(...args: unknown[]): this {
-    return this._connect(args)
-  }
-
-  _connect(args: readonly unknown[]): this {
     const { options, callback } = splitArguments(args)
     const target = parseTarget(options)
     if (this.#network === undefined) {
@@ -81,11 +80,11 @@ export class Socket extends ConnDuplex {
       const code = this.connecting ? 'EALREADY' : 'EISCONN'
       return this.destroy(systemError('connect', code, target.host, { address: target.host, port: target.port }))
     }
-    if (this.destroyed) this.#revive()
+    revive(this)
+    this._reset()
     this.#endedByPeer = false
     this.connecting = true
     this._moved()
-    this._activityChanged()
     this.#attempt = new Connecting(this.#network, target, {
       onStep: (event, ...details) => this.#onStep(event, details),
       onConn: conn => this.#onConnect(conn),
@@ -214,7 +213,7 @@ export class Socket extends ConnDuplex {
   }
 
   protected override _activityChanged(): void {
-    this.#hold.active = this._active || this.#closing > 0
+    this.#hold.active = this._active || this.#dialling || this.#closing > 0
   }
 
   protected override _moved(): void {
@@ -232,6 +231,7 @@ export class Socket extends ConnDuplex {
     const conn = this._detach()
     this.connecting = false
     this.#attempt = undefined
+    this.#dialling = false
     this.#idle.clear()
     attempt?.abort()
     if (conn === undefined) this._activityChanged()
@@ -259,24 +259,25 @@ export class Socket extends ConnDuplex {
   }
 
   #onStep(event: string, args: unknown[]): void {
-    if (event === 'connectionAttempt') this.autoSelectFamilyAttemptedAddresses = [args.slice(0, 2).join(':')]
+    this.connecting = event !== 'connectionAttemptFailed'
+    if (event === 'connectionAttempt') {
+      this.autoSelectFamilyAttemptedAddresses = [args.slice(0, 2).join(':')]
+      this.#dialling = true
+      this._activityChanged()
+    }
     this.emit(event, ...args)
   }
 
   #onConnect(conn: Conn): void {
     this.#attempt = undefined
+    this.#dialling = false
     this.connecting = false
     this._attach(conn)
+    this._activityChanged()
     this._moved()
     this.emit('connect')
     this.emit('ready')
-    if (!this.isPaused()) this.read(0)
-  }
-
-  /** Makes a destroyed socket as good as new, as `net.Socket` does before it connects again. */
-  #revive(): void {
-    const undestroy: unknown = Reflect.get(Duplex.prototype, '_undestroy')
-    if (typeof undestroy === 'function') undestroy.call(this)
+    this._connected()
   }
 
   readonly #onEnd = (): void => {
@@ -289,4 +290,10 @@ export class Socket extends ConnDuplex {
     this.destroy(error)
     return false
   }
+}
+
+/** Makes a stream that was destroyed as good as new, as `net.Socket` does before it connects again. */
+function revive(stream: Duplex): void {
+  const undestroy: unknown = Reflect.get(Duplex.prototype, '_undestroy')
+  if (typeof undestroy === 'function') undestroy.call(stream)
 }

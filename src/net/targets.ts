@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import type { PeerLike } from '../core/peers.ts'
 import { portOfProtocol, protocolOfPort } from './addresses.ts'
 import { checkFunction, checkNumber, isPath, parsePort } from './arguments.ts'
@@ -30,7 +31,7 @@ function optionsOf(first: unknown, second: unknown): object {
   if (typeof first === 'object' && first !== null) return first
   const host = typeof second === 'string' ? { host: second } : {}
   if (isPath(first)) return { path: first, ...host }
-  return first === undefined || isCallback(first) ? {} : { port: first, ...host }
+  return first === undefined ? host : { port: first, ...host }
 }
 
 export function isCallback(value: unknown): value is (...args: unknown[]) => void {
@@ -43,18 +44,30 @@ export function isCallback(value: unknown): value is (...args: unknown[]) => voi
  * @throws `ERR_MISSING_ARGS`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_SOCKET_BAD_PORT`
  */
 export function parseTarget(options: ConnectOptions): Target {
-  const { peer, host = 'localhost', lookup, port } = options
+  const { peer, lookup, port } = options
+  const host: unknown = options.host ?? 'localhost'
   const protocol = protocolIn(options, port !== undefined)
   if (port === undefined && protocol === undefined) {
-    throw nodeError(TypeError, 'ERR_MISSING_ARGS', 'The "options" or "port" or "protocol" argument must be specified')
+    throw nodeError(TypeError, 'ERR_MISSING_ARGS', 'The "options" or "port" or "path" argument must be specified')
   }
   if (typeof host !== 'string') throw argumentTypeError('options.host', 'of type string', host)
   if (lookup !== undefined && lookup !== null) checkFunction('options.lookup', lookup)
-  if (options.localPort !== undefined) checkNumber('options.localPort', options.localPort)
+  checkLocalEnd(options)
   const where = { peer, host: host === '' ? 'localhost' : host, lookup: lookup ?? undefined }
   if (protocol !== undefined) return { protocol, port: portOfProtocol(protocol), ...where }
-  const number = parsePort('options.port', port)
+  const number = parsePort('options.port', port, 'Port')
   return { protocol: protocolOfPort(number), port: number, ...where }
+}
+
+/** What has no effect here is checked all the same: a mistake shows where it would with `node:net`. */
+function checkLocalEnd({ localAddress, localPort, autoSelectFamily }: ConnectOptions): void {
+  if (localPort !== undefined && localPort !== 0) checkNumber('options.localPort', localPort)
+  if (localAddress && isIP(localAddress) === 0) {
+    throw nodeError(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${localAddress}`)
+  }
+  if (autoSelectFamily !== undefined && autoSelectFamily !== null && typeof autoSelectFamily !== 'boolean') {
+    throw argumentTypeError('options.autoSelectFamily', 'of type boolean', autoSelectFamily)
+  }
 }
 
 /** Where a server shall listen: at a protocol, or at a port, which may be 0 for any. */

@@ -54,6 +54,8 @@ export interface ConnectOptions {
   localAddress?: string | undefined
   /** Taken and ignored, as `localAddress`. */
   localPort?: number | undefined
+  /** Taken and ignored: libp2p tries a peer's addresses by its own rules. */
+  autoSelectFamily?: boolean | undefined
 }
 
 /** What `net.connect()` takes: both of the above, and `timeout` for `setTimeout()`. */

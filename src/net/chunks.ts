@@ -1,0 +1,30 @@
+import type { Writable } from 'node:stream'
+
+/** What a stream that does not decode strings hands over. */
+export type Chunk = Uint8Array | string
+
+/** libp2p may hold on to what it was given, while a writer may use its buffer again once it is called back. */
+export function ownBytes(chunk: Chunk, encoding: BufferEncoding): Uint8Array {
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk)
+}
+
+function lengthOf(chunk: Chunk, encoding: BufferEncoding): number {
+  return typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding) : chunk.byteLength
+}
+
+/** The same memory as a Buffer. */
+export function toBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}
+
+/** Bytes written to a stream that were not given to its `_write()` yet. */
+export function bytesWaiting(stream: Writable): number {
+  // Public in Node, but not in its types.
+  const entries: unknown = Reflect.get(stream, 'writableBuffer')
+  if (!Array.isArray(entries)) return 0
+  return entries.filter(isEntry).reduce((sum, { chunk, encoding }) => sum + lengthOf(chunk, encoding), 0)
+}
+
+function isEntry(entry: unknown): entry is { chunk: Chunk; encoding: BufferEncoding } {
+  return typeof entry === 'object' && entry !== null && 'chunk' in entry && 'encoding' in entry
+}
