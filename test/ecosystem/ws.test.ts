@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { describe, expect, it } from 'vitest'
 import { createWebSocketStream, type RawData, WebSocket, WebSocketServer } from 'ws'
 import { MIB, randomBody } from '../support/bytes.ts'
-import { within } from '../support/until.ts'
+import { until, within } from '../support/until.ts'
 import { flavours, type Nets, useNets } from './support/nets.ts'
 import { type Serving, serveBy } from './support/serving.ts'
 import { RandomSource, settled, sha256Of } from './support/streams.ts'
@@ -161,6 +161,38 @@ describe.each(flavours)('ws over $name', flavour => {
     })
     const [error] = await within(5_000, 'it is refused', once(client, 'error'))
     expect(error.message).toBe('Unexpected server response: 401')
+  })
+
+  it('tells 300 clients at once what each of them says', async () => {
+    const upper = http.createServer()
+    const chat = new WebSocketServer({ server: upper })
+    chat.on('connection', socket => {
+      socket.on('message', data => {
+        for (const each of chat.clients) each.send(data)
+      })
+    })
+    await using serving = await serveBy(nets, upper)
+    let heard = 0
+    const clients = await Promise.all(
+      Array.from({ length: 300 }, async () => {
+        const createConnection = () => nets.client.connect({ port: serving.port })
+        const client = new WebSocket('ws://peer.test', { createConnection })
+        client.on('message', () => {
+          heard += 1
+        })
+        await once(client, 'open')
+        return client
+      })
+    )
+    for (const client of clients.slice(0, 20)) client.send(randomBody(100))
+    await until(
+      'all is heard',
+      () => heard,
+      messages => messages === 20 * 300
+    )
+    const closed = Promise.all(clients.map(async client => once(client, 'close')))
+    for (const client of clients) client.close(1000)
+    await within(10_000, 'all close', closed)
   })
 
   it('is told that nothing listens', async () => {

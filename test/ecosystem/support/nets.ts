@@ -5,7 +5,7 @@ import { HostPair } from '../../support/hosts.ts'
 import { until } from '../../support/until.ts'
 
 /** The members of node:net that the libraries here are given. */
-type Net = Pick<typeof net, 'createServer' | 'connect' | 'createConnection' | 'Socket' | 'Server'>
+export type Net = Pick<typeof net, 'createServer' | 'connect' | 'createConnection' | 'Socket' | 'Server'>
 
 /** Two ends: what listens on `server` is reached by its port from `client`. */
 export interface Nets {
@@ -55,7 +55,7 @@ const pointsub: Flavour = {
 }
 
 /** The streams that are open on any connection of the two hosts, those of libp2p's own protocols left out. */
-function openStreams({ both }: HostPair): string[] {
+export function openStreams({ both }: HostPair): string[] {
   return both
     .flatMap(host => host.getConnections())
     .flatMap(connection => connection.streams)
