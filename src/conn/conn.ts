@@ -19,7 +19,7 @@ export interface CloseOptions {
   linger?: number | undefined
   /**
    * What becomes of bytes that were not read or still come: `'discard'` takes and forgets them, `'reset'` tells the peer
-   * by resetting the stream, after what was written has gone out, as TCP does. Default `'discard'`.
+   * by resetting the stream, once what was written has gone out, as TCP does. Default `'discard'`.
    */
   unread?: 'discard' | 'reset' | undefined
 }
@@ -201,7 +201,6 @@ export class Conn implements AsyncDisposable {
   /**
    * Ends both directions, as Go's `Close`: what was written still goes out, what comes is thrown away. Resolves when
    * libp2p has taken everything; a peer that stops reading, or does not end its side, is reset after `linger`.
-   *
    * @throws PointSubError when bytes written before could not be handed over
    */
   close(options: CloseOptions = {}): Promise<void> {
@@ -266,6 +265,7 @@ export class Conn implements AsyncDisposable {
   }
 
   async #close(linger: number, unread: 'discard' | 'reset'): Promise<void> {
+    if (unread === 'reset' && this.bytesBuffered > 0 && this.bytesUnsent === 0 && this.#writer.idle) return this.reset()
     this.#reader.discard()
     let stopWatch = this.#watch(linger)
     void this.closed.then(() => stopWatch())

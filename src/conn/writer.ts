@@ -49,6 +49,11 @@ export class StreamWriter {
     return this.#end !== undefined || this.#closing !== undefined
   }
 
+  /** Whether nothing waits to be given to libp2p. */
+  get idle(): boolean {
+    return this.#given.length + this.#pending.length === 0
+  }
+
   write(data: Uint8Array | Uint8ArrayList, options?: CancelOptions): Promise<void> {
     const refusal = this.#refusal(data)
     if (refusal !== undefined) return Promise.reject(refusal)
@@ -175,7 +180,7 @@ export class StreamWriter {
   #onClose(error: PointSubError): void {
     this.#stream.removeEventListener('drain', this.#onDrain)
     // Both sides have ended properly when this side's FIN was what closed the stream.
-    const ended = this.#closing !== undefined && this.#given.length + this.#pending.length === 0
+    const ended = this.#closing !== undefined && this.idle
     this.#fail(ended && this.#stream.status === 'closed' ? this.#closedHere() : error)
   }
 

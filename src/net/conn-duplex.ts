@@ -136,15 +136,15 @@ export class ConnDuplex extends Duplex {
     if (!this.isPaused()) this.read(0)
   }
 
-  /** Lets the Conn go; a write that is under way is told to the stream. */
-  protected _detach(): Conn | undefined {
+  /** Lets the Conn go; a write that is under way is told of it. */
+  protected _detach(error: Error | null): Conn | undefined {
     const conn = this._conn
     const sending = this.#sending
     this._conn = undefined
     this.#sending = undefined
     this.#reading = false
     this.#ending = false
-    if (sending !== undefined) process.nextTick(sending)
+    if (sending !== undefined) process.nextTick(sending, error)
     return conn
   }
 

@@ -228,7 +228,7 @@ export class Socket extends ConnDuplex {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     const attempt = this.#attempt
-    const conn = this._detach()
+    const conn = this._detach(error)
     this.connecting = false
     this.#attempt = undefined
     this.#dialling = false

@@ -1,8 +1,10 @@
 /** The program of a child process; see child-roles.ts and child.ts. */
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { createHost } from '../../src/host/index.ts'
 import { Client, type Conn, dial, listen, Server } from '../../src/index.ts'
-import { ECHO, HANG, type Report, type Role, SINK } from './child-roles.ts'
+import { createNet, type Socket } from '../../src/net/index.ts'
+import { ECHO, HANG, type Report, type Role, SINK, SOCKET_IDLE, SOCKET_SINK, SOCKET_SOURCE } from './child-roles.ts'
 
 const CHUNK = 64 * 1024
 const WARM_UP = 32 * 1024 * 1024
@@ -39,6 +41,25 @@ async function serve(port = 0, identity?: string): Promise<void> {
     return new Promise(() => {})
   })
   report({ kind: 'ready', address: String(host.getMultiaddrs()[0]) })
+}
+
+async function serveSockets(): Promise<void> {
+  const host = await createHost({ listen: ['/ip4/127.0.0.1/tcp/0'] })
+  const net = createNet(host)
+  net.createServer(socket => socket.resume()).listen(SOCKET_SINK)
+  net.createServer(socket => writeForEver(socket)).listen(SOCKET_SOURCE)
+  net.createServer({ pauseOnConnect: true }).listen(SOCKET_IDLE)
+  await once(net.createServer().listen(0), 'listening')
+  report({ kind: 'ready', address: String(host.getMultiaddrs()[0]) })
+}
+
+function writeForEver(socket: Socket): void {
+  const chunk = new Uint8Array(CHUNK)
+  const fill = (): void => {
+    while (socket.write(chunk));
+  }
+  socket.on('drain', fill).on('error', () => {})
+  fill()
 }
 
 async function call(address: string, protocol: string, calls: number): Promise<void> {
@@ -99,6 +120,8 @@ async function main(role: Role): Promise<void> {
   switch (role.kind) {
     case 'server':
       return serve(role.port, role.identity)
+    case 'socket-server':
+      return serveSockets()
     case 'caller':
       return call(role.address, role.protocol, role.calls)
     case 'slow-reader':

@@ -1,6 +1,7 @@
 /** What a child process is asked to be; passed as JSON in its first argument. */
 export type Role =
   | { kind: 'server'; port?: number | undefined; identity?: string | undefined }
+  | { kind: 'socket-server' }
   | { kind: 'caller'; address: string; protocol: string; calls: number }
   | { kind: 'slow-reader'; bytesPerSecond: number }
   | { kind: 'writer'; address: string; bytes: number }
@@ -15,3 +16,7 @@ export type Report =
 export const ECHO = '/child/echo'
 export const HANG = '/child/hang'
 export const SINK = '/child/sink'
+/** Protocols of the socket server: one that reads all, one that writes for ever, one that never reads. */
+export const SOCKET_SINK = '/child/socket-sink'
+export const SOCKET_SOURCE = '/child/socket-source'
+export const SOCKET_IDLE = '/child/socket-idle'
