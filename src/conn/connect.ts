@@ -24,7 +24,7 @@ export async function connect(host: Host, target: PeerTarget, cancellation: Canc
   const takeBack = cancellation.onCancel(() => leaveQueue(host))
   try {
     cancellation.signal.throwIfAborted()
-    return await host.dial(target.dial, { signal: cancellation.signal })
+    return await dialUntil(host, target, cancellation)
   } catch (cause) {
     throw toPointSubError(cancellation.reason ?? cause, 'ERR_DIAL_FAILED', `cannot reach ${target.name}`, {
       peer,
@@ -33,6 +33,14 @@ export async function connect(host: Host, target: PeerTarget, cancellation: Canc
   } finally {
     takeBack()
   }
+}
+
+/** libp2p takes its time to notice the signal in the middle of a handshake; the caller need not wait for that. */
+function dialUntil(host: Host, target: PeerTarget, cancellation: Cancellation): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    const takeBack = cancellation.onCancel(reject)
+    void host.dial(target.dial, { signal: cancellation.signal }).then(resolve, reject).finally(takeBack)
+  })
 }
 
 function leaveQueue(host: Host): void {

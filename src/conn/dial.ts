@@ -32,7 +32,7 @@ export async function dial(host: Host, peer: PeerLike, protocol: string, options
   checkProtocol(protocol)
   const target = parsePeer(peer)
   using cancellation = new Cancellation({ timeout: DIAL_TIMEOUT, ...options }, `dialling ${target.name}`)
-  return openConn(host, target, protocol, cancellation)
+  return await openConn(host, target, protocol, cancellation)
 }
 
 /** Opens a stream to `target`, over a new connection if there is none. */

@@ -44,7 +44,8 @@ function dialCode(error: unknown): string | undefined {
     const code = each === undefined ? undefined : dialCode(each)
     if (code !== undefined) return code
   }
-  return nameOf(error) === 'TimeoutError' ? 'ETIMEDOUT' : undefined
+  // libp2p wraps the end of its own patience with an address in the error of what it was doing.
+  return nameOf(error) === 'TimeoutError' || error.message.endsWith('aborted due to timeout') ? 'ETIMEDOUT' : undefined
 }
 
 /** No peer is known by that name, or no address of that peer. */

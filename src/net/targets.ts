@@ -34,7 +34,7 @@ function optionsOf(first: unknown, second: unknown): object {
   return first === undefined ? host : { port: first, ...host }
 }
 
-export function isCallback(value: unknown): value is (...args: unknown[]) => void {
+function isCallback(value: unknown): value is (...args: unknown[]) => void {
   return typeof value === 'function'
 }
 

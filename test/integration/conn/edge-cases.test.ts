@@ -148,14 +148,16 @@ describe('a Client', () => {
     silent.close()
   })
 
-  it('can be asked to give up 20,000 waiting calls at once', async () => {
+  it('can be asked to give up 10,000 waiting calls at once', async () => {
     await using server = await ourHost()
     await using host = await ourHost()
     await new Server(server).start('/slow/1.0.0', () => new Promise<Uint8Array>(() => {}))
     await using client = new Client(host, { maxStreamsPerPeer: 1 })
     const abort = new AbortController()
-    const calls = Array.from({ length: 20_000 }, () =>
-      outcomeOf(client.send(addressOf(server), '/slow/1.0.0', some, { signal: abort.signal }))
+    const address = addressOf(server)
+    // Node walks the listeners of a signal for each that is added, so more of them mostly measure Node.
+    const calls = Array.from({ length: 10_000 }, () =>
+      outcomeOf(client.send(address, '/slow/1.0.0', some, { signal: abort.signal }))
     )
     await until(() => streamsOf(host, '/slow/1.0.0') === 1, 'the first call is on its way')
     const started = performance.now()
