@@ -163,7 +163,7 @@ export class Conn implements AsyncDisposable {
 
   /**
    * Sends bytes. Writes of one tick go out together; the promise resolves when libp2p can take more, so awaiting it is
-   * backpressure. `data` must not be changed until then. A rejection that nobody awaits is not an unhandled one.
+   * backpressure. `data` must not be changed afterwards. A rejection that nobody awaits is not an unhandled one.
    *
    * @throws PointSubError `ERR_STREAM_RESET`, `ERR_CONNECTION_LOST`, `ERR_STREAM_CLOSED`, `ERR_TIMEOUT`, `ERR_ABORTED`,
    * with `sent: false` when not a byte of `data` has left

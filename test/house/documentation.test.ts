@@ -44,7 +44,7 @@ describe('the commands in README and docs', () => {
     /^npm install pointsub$/,
     /^npm ci && npm (start|test)$/,
     /^npx pointsub (serve|send ADDRESS \/echo\/1\.0\.0 FILE|id FILE)$/,
-    /^npm run (check|test:interop|test:nodes|bench|soak|format)( .*)?$/
+    /^npm run (check|test:interop|test:ecosystem|test:nodes|bench|soak|format)( .*)?$/
   ]
   it('are all ones that are tested', () => {
     expect(shell.length).toBeGreaterThan(3)
