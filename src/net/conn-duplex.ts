@@ -109,8 +109,8 @@ export class ConnDuplex extends Duplex {
     return this.#reading || this.#sending !== undefined || this.#ending
   }
 
-  /** Called whenever bytes move. */
-  protected _moved(): void {}
+  /** Called whenever bytes move, also by node:http. */
+  _unrefTimer(): void {}
 
   /** Called when {@link _active} may have changed. */
   protected _activityChanged(): void {}
@@ -244,14 +244,14 @@ export class ConnDuplex extends Duplex {
       callback(nodeError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed'))
       return
     }
-    this._moved()
+    this._unrefTimer()
     this.#sending = callback
     this._activityChanged()
     conn.send(data, error => {
       if (this._conn !== conn) return
       this.#sending = undefined
       this._activityChanged()
-      this._moved()
+      this._unrefTimer()
       callback(error === undefined ? null : streamError('write', error, conn.readEnded))
     })
     this.#unsentBefore = conn.bytesUnsent
@@ -271,7 +271,7 @@ export class ConnDuplex extends Duplex {
   }
 
   #onData(chunk: Uint8Array): boolean {
-    this._moved()
+    this._unrefTimer()
     this.#bytesRead += chunk.byteLength
     const more = this.#onRead === undefined ? this.push(toBuffer(chunk)) : this.#deliver(this.#onRead, chunk)
     if (!more) this.#stopped()

@@ -1,31 +1,33 @@
 import { BlockList, isIP, isIPv4, isIPv6, SocketAddress } from 'node:net'
+import type { Conn } from '../conn/conn.ts'
 import type { Host } from '../core/host.ts'
 import { checkNumber } from './arguments.ts'
 import { argumentTypeError } from './node-errors.ts'
 import { Network } from './network.ts'
-import { type ConnectionListener, Server } from './server.ts'
+import { type ConnectionListener, type NetServer, Server } from './server.ts'
+import type { NetSocket } from './net-socket.ts'
 import { Socket } from './socket.ts'
 import { splitArguments } from './targets.ts'
 import type { NetConnectOptions, NetOptions, ServerOptions, SocketOptions } from './types.ts'
 
 interface SocketClass {
-  new (options?: SocketOptions): Socket
-  (options?: SocketOptions): Socket
-  readonly prototype: Socket
+  new (options?: SocketOptions): NetSocket
+  (options?: SocketOptions): NetSocket
+  readonly prototype: NetSocket
   /** Any Conn as a Socket of this host. The Conn must not be used any more. */
-  from: (typeof Socket)['from']
+  from(conn: Conn, options?: SocketOptions): NetSocket
 }
 
 interface ServerClass {
-  new (options?: ServerOptions | ConnectionListener | null, onConnection?: ConnectionListener): Server
-  (options?: ServerOptions | ConnectionListener | null, onConnection?: ConnectionListener): Server
-  readonly prototype: Server
+  new (options?: ServerOptions | ConnectionListener | null, onConnection?: ConnectionListener): NetServer
+  (options?: ServerOptions | ConnectionListener | null, onConnection?: ConnectionListener): NetServer
+  readonly prototype: NetServer
 }
 
 interface Connect {
-  (options: NetConnectOptions, onConnect?: () => void): Socket
-  (port: number | string, host?: string, onConnect?: () => void): Socket
-  (portOrProtocol: number | string, onConnect?: () => void): Socket
+  (options: NetConnectOptions, onConnect?: () => void): NetSocket
+  (port: number | string, host?: string, onConnect?: () => void): NetSocket
+  (portOrProtocol: number | string, onConnect?: () => void): NetSocket
 }
 
 /** The members of `node:net`, on one host. */
@@ -39,7 +41,7 @@ export interface Net {
   readonly createServer: (
     options?: ServerOptions | ConnectionListener | null,
     onConnection?: ConnectionListener
-  ) => Server
+  ) => NetServer
   /** Node's own, as the next four: peer ids are no IP addresses. */
   readonly isIP: typeof isIP
   readonly isIPv4: typeof isIPv4
@@ -73,6 +75,7 @@ export function createNet(host: Host, options: NetOptions = {}): Net {
   const BoundSocket = bind(Socket, args => [args[0], network])
   const BoundServer = bind(Server, args => [args[0], args[1], network])
 
+  function connect(...args: unknown[]): NetSocket
   function connect(...args: unknown[]): Socket {
     const { options: given, callback }: { options: NetConnectOptions; callback: (() => void) | undefined } =
       splitArguments(args)
@@ -87,7 +90,7 @@ export function createNet(host: Host, options: NetOptions = {}): Net {
     Server: BoundServer,
     connect,
     createConnection: connect,
-    createServer: (serverOptions, onConnection) => new Server(serverOptions, onConnection, network),
+    createServer: (serverOptions, onConnection) => new BoundServer(serverOptions, onConnection),
     ...NODES_OWN,
     ...autoSelectFamily()
   }

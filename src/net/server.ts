@@ -1,4 +1,6 @@
+import type { Server as NodeServer } from 'node:net'
 import { addAbortListener, captureRejectionSymbol, EventEmitter, once } from 'node:events'
+import { getDefaultHighWaterMark } from 'node:stream'
 import type { Conn } from '../conn/conn.ts'
 import { PointSubError } from '../core/errors.ts'
 import { localPort, type PeerAddress, remotePort } from './addresses.ts'
@@ -7,11 +9,12 @@ import { Binding } from './binding.ts'
 import { Hold } from './hold.ts'
 import type { Network } from './network.ts'
 import { argumentTypeError, nodeError, systemError } from './node-errors.ts'
+import type { NetSocket } from './net-socket.ts'
 import { type Acceptor, Socket } from './socket.ts'
 import { type ListenTarget, parseListen, splitArguments } from './targets.ts'
 import type { ListenOptions, ServerOptions } from './types.ts'
 
-export type ConnectionListener = (socket: Socket) => void
+export type ConnectionListener = (socket: NetSocket) => void
 
 /** What `'drop'` tells of a connection over `maxConnections`. */
 export interface DroppedConnection {
@@ -31,6 +34,12 @@ export interface DroppedConnection {
 export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
   readonly allowHalfOpen: boolean
   readonly pauseOnConnect: boolean
+  /** Bytes, for both directions of each socket. */
+  readonly highWaterMark: number
+  /** Kept for code that asks, as the next two: a stream has no such thing. */
+  readonly noDelay: boolean
+  readonly keepAlive: boolean
+  readonly keepAliveInitialDelay: number
   /** Open sockets above which new ones are closed at once; `'drop'` tells. */
   maxConnections: number | undefined = undefined
   /** Kept for code that sets it: there is no other process to pass connections on to. */
@@ -38,7 +47,6 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
   _connections = 0
   readonly #network: Network
   readonly #hold: Hold
-  readonly #highWaterMark: number | undefined
   #binding: Binding | undefined
 
   constructor(
@@ -51,7 +59,11 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
     const given = serverOptions(options)
     this.allowHalfOpen = given.allowHalfOpen === true
     this.pauseOnConnect = given.pauseOnConnect === true
-    this.#highWaterMark = given.highWaterMark === undefined || given.highWaterMark < 0 ? undefined : given.highWaterMark
+    const { highWaterMark = -1 } = given
+    this.highWaterMark = highWaterMark < 0 ? getDefaultHighWaterMark(false) : highWaterMark
+    this.noDelay = given.noDelay === true
+    this.keepAlive = given.keepAlive === true
+    this.keepAliveInitialDelay = Math.max(0, Math.trunc((given.keepAliveInitialDelay ?? 0) / 1000))
     this.#network = network
     this.#hold = new Hold(network.host)
     this[captureRejectionSymbol] = (error, event, socket): void => this.#onRejection(error, event, socket)
@@ -183,9 +195,8 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
       void conn.close({ unread: 'reset' }).catch(() => {})
       return
     }
-    const { allowHalfOpen, pauseOnConnect } = this
-    const sizes = this.#highWaterMark === undefined ? {} : { highWaterMark: this.#highWaterMark }
-    const socket = new Socket({ allowHalfOpen, ...sizes }, this.#network)._accept(conn, pauseOnConnect)
+    const { allowHalfOpen, pauseOnConnect, highWaterMark } = this
+    const socket = new Socket({ allowHalfOpen, highWaterMark }, this.#network)._accept(conn, pauseOnConnect)
     this._connections += 1
     socket.server = this
     socket._server = this
@@ -223,3 +234,6 @@ function serverOptions(options: ServerOptions | ConnectionListener | null | unde
   if (options.highWaterMark !== undefined) checkNumber('options.highWaterMark', options.highWaterMark)
   return options
 }
+
+/** A {@link Server} as its users see it: also a `net.Server` wherever one is asked for. */
+export type NetServer = Server & NodeServer

@@ -14,9 +14,8 @@ import type { ConnectOptions, SocketOptions } from './types.ts'
 type WriteCallback = (error: Error | null | undefined) => void
 type Moment = number | Date | undefined
 
-/** What a socket tells the server that accepted it. */
+/** The server that accepted a socket: told when that is destroyed. */
 export interface Acceptor {
-  /** The socket was destroyed. */
   _left(): void
 }
 
@@ -84,7 +83,7 @@ export class Socket extends ConnDuplex {
     this._reset()
     this.#endedByPeer = false
     this.connecting = true
-    this._moved()
+    this._unrefTimer()
     this.#attempt = new Connecting(this.#network, target, {
       onStep: (event, ...details) => this.#onStep(event, details),
       onConn: conn => this.#onConnect(conn),
@@ -157,6 +156,11 @@ export class Socket extends ConnDuplex {
     return this
   }
 
+  /** Without effect, as {@link setNoDelay}. */
+  setTypeOfService(_tos?: number): this {
+    return this
+  }
+
   /** Lets an open socket keep the process up, as it does by default. */
   ref(): this {
     this.#hold.referenced = true
@@ -194,8 +198,7 @@ export class Socket extends ConnDuplex {
     return this.address().family
   }
 
-  /** `node:http` calls this when a request or response moves on. */
-  _unrefTimer(): void {
+  override _unrefTimer(): void {
     this.#idle.refresh()
   }
 
@@ -214,10 +217,6 @@ export class Socket extends ConnDuplex {
 
   protected override _activityChanged(): void {
     this.#hold.active = this._active || this.#dialling || this.#closing > 0
-  }
-
-  protected override _moved(): void {
-    this.#idle.refresh()
   }
 
   protected override _attach(conn: Conn): void {
@@ -274,7 +273,7 @@ export class Socket extends ConnDuplex {
     this.connecting = false
     this._attach(conn)
     this._activityChanged()
-    this._moved()
+    this._unrefTimer()
     this.emit('connect')
     this.emit('ready')
     this._connected()
