@@ -9,6 +9,8 @@ export type Line =
       transports: Transport[]
       security: Security[]
       modes: string[]
+      /** Whether it has `net-listen` and `net-dial`. */
+      net?: boolean
     }
   | { event: 'ready'; id: string; addrs: string[] }
   | { event: 'stream'; protocol: string; requests: number; reason: EndReason }
@@ -38,6 +40,19 @@ export type Line =
       receivedSha256: string
       text?: string
     }
+  | {
+      event: 'conn'
+      protocol: string
+      peer: string
+      /** How reading ended: `eof`, `reset`, `timeout`, another error, or empty when it did not. */
+      end: string
+      sent: number
+      sentSha256: string
+      received: number
+      receivedSha256: string
+      text?: string
+      writeError?: string
+    }
   | { event: 'vectors'; source: string; pattern: string; frames: FrameVector[] }
   | { event: 'fatal'; error: string }
 
@@ -62,6 +77,7 @@ const EVENTS: Record<Event, true> = {
   error: true,
   done: true,
   raw: true,
+  conn: true,
   vectors: true,
   fatal: true
 }

@@ -20,7 +20,19 @@ export interface Link {
 
 /** Declares the same cases for every peer, transport and handshake. */
 export function overEveryLink(cases: (link: Link) => void): void {
-  describe.each(inject('peers').flatMap(linksOf))('$name', link => {
+  overLinks(inject('peers'), cases)
+}
+
+/** The same for the peers that have `net-listen` and `net-dial`. */
+export function overEveryNetLink(cases: (link: Link) => void): void {
+  overLinks(
+    inject('peers').filter(({ info }) => info.net === true),
+    cases
+  )
+}
+
+function overLinks(peers: PeerBinary[], cases: (link: Link) => void): void {
+  describe.each(peers.flatMap(linksOf))('$name', link => {
     afterEach(({ task }) => appendFileSync(inject('tally'), `${link.name}\t${task.file.name} ${task.name}\n`))
     cases(link)
   })
@@ -73,6 +85,30 @@ export function raw(link: Link, target: Host | WirePeer, protocol: string, flags
     ...linkFlags(link),
     addr: addressOf(target),
     protocol,
+    ...flags
+  })
+}
+
+/** A peer that listens as a Go `net.Listener` for every play, and for HTTP. */
+export async function netListen(link: Link, flags: Flags = {}): Promise<WirePeer> {
+  const peer = new WirePeer(link.binary, 'net-listen', { ...linkFlags(link), ...flags })
+  await peer.first('ready')
+  return peer
+}
+
+/** A peer that dials a host of ours, or another peer, as a Go `net.Conn` and plays on it. */
+export function netDial(
+  link: Link,
+  target: Host | WirePeer,
+  protocol: string,
+  play: string,
+  flags: Flags = {}
+): WirePeer {
+  return new WirePeer(link.binary, 'net-dial', {
+    ...linkFlags(link),
+    addr: addressOf(target),
+    protocol,
+    play,
     ...flags
   })
 }

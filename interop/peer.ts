@@ -68,6 +68,11 @@ export class WirePeer implements AsyncDisposable {
     return address
   }
 
+  /** Gives a peer whose play waits for it the word to go on. */
+  tell(): void {
+    this.#child.stdin.write('go\n')
+  }
+
   /** Ends the peer's standard input, which is what stops it; its exit code, or null when it had to be killed. */
   async stop(): Promise<number | null> {
     this.#child.stdin.end()

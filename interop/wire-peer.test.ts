@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, inject, test } from 'vitest'
 import { MIB, sha256 } from './bytes.ts'
-import { overEveryLink, raw, send, serve } from './links.ts'
+import { netDial, netListen, overEveryLink, overEveryNetLink, raw, send, serve } from './links.ts'
 import { WirePeer } from './peer.ts'
 
 /** The peers against themselves: what they get wrong must not look like a fault of ours. */
@@ -72,6 +72,29 @@ overEveryLink(link => {
     })
     const digested = await digest.first('raw')
     expect(digested.text).toBe(`${2 * MIB} ${digested.sentSha256}`)
+  })
+})
+
+overEveryNetLink(link => {
+  test('a net.Conn and a net.Listener understand each other', async () => {
+    await using listener = await netListen(link, { size: MIB })
+    await using sender = netDial(link, listener, '/net/digest/1.0.0', 'send', { size: 2 * MIB })
+    const sent = await sender.first('conn')
+    expect(sent).toMatchObject({ sent: 2 * MIB, text: `${2 * MIB} ${sent.sentSha256}`, end: 'eof' })
+    await using reader = netDial(link, listener, '/net/send/1.0.0', 'digest')
+    expect(await reader.first('conn')).toMatchObject({ received: MIB, end: 'eof' })
+    await using web = netDial(link, listener, '/net/80', 'http', { count: 2, size: MIB })
+    expect(await web.first('done')).toMatchObject({ ok: 2, failed: 0 })
+  })
+
+  test('a net.Conn tells a reset, an end and a deadline apart', async () => {
+    await using listener = await netListen(link)
+    await using resets = netDial(link, listener, '/net/echo/1.0.0', 'reset')
+    await using says = netDial(link, listener, '/net/echo/1.0.0', 'bye', { 'timeout-ms': 200 })
+    const ended = await listener.until('conn', lines => lines.length === 2)
+    expect(ended.map(({ end }) => end).toSorted()).toEqual(['eof', 'reset'])
+    expect(await resets.first('conn')).toMatchObject({ received: 1 })
+    expect(await says.first('conn')).toMatchObject({ received: 0, end: 'timeout' })
   })
 })
 

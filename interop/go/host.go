@@ -110,6 +110,7 @@ func info(arguments []string) error {
 		"transports": []string{"tcp", "quic"},
 		"security":   []string{"noise", "tls"},
 		"modes":      []string{"many", "one"},
+		"net":        true,
 	})
 	return nil
 }

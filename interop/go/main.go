@@ -8,16 +8,18 @@ import (
 )
 
 var commands = map[string]func(arguments []string) error{
-	"info":    info,
-	"serve":   serve,
-	"send":    send,
-	"raw":     rawTransfer,
-	"vectors": vectors,
+	"info":       info,
+	"serve":      serve,
+	"send":       send,
+	"raw":        rawTransfer,
+	"net-listen": netListen,
+	"net-dial":   netDial,
+	"vectors":    vectors,
 }
 
 func run(arguments []string) error {
 	if len(arguments) == 0 {
-		return fmt.Errorf("a command is missing: info, serve, send, raw or vectors")
+		return fmt.Errorf("a command is missing: info, serve, send, raw, net-listen, net-dial or vectors")
 	}
 	command, known := commands[arguments[0]]
 	if !known {
