@@ -4,7 +4,7 @@ import type { Uint8ArrayList } from 'uint8arraylist'
 import { checkCount, checkMilliseconds } from '../core/arguments.ts'
 import { concat } from '../core/bytes.ts'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
-import { PointSubError } from '../core/errors.ts'
+import { type ErrorCode, PointSubError } from '../core/errors.ts'
 import { type Consumer, StreamReader } from './reader.ts'
 import { watchForStall } from './stall-watch.ts'
 import { closedStreamError, onStreamClose } from './stream-errors.ts'
@@ -18,13 +18,15 @@ export interface CloseOptions {
    */
   linger?: number | undefined
   /**
-   * What becomes of bytes that were not read or still come: `'discard'` takes and forgets them, `'reset'` tells the peer
-   * by resetting the stream, once what was written has gone out, as TCP does. Default `'discard'`.
+   * What becomes of bytes that still come: `'discard'` takes and forgets them, `'reset'` tells the peer by resetting the
+   * stream, once what was written has gone out; at once when more than 64 KiB wait already. Default `'discard'`.
    */
   unread?: 'discard' | 'reset' | undefined
 }
 
 const LINGER = 30_000
+/** Bytes unread that only a peer in the middle of a transfer leaves. */
+const MUCH_UNREAD = 64 * 1024
 
 /**
  * One libp2p stream as a byte pipe: Go's `net.Conn` in JavaScript. Backpressure works both ways, either side can end
@@ -265,7 +267,8 @@ export class Conn implements AsyncDisposable {
   }
 
   async #close(linger: number, unread: 'discard' | 'reset'): Promise<void> {
-    if (unread === 'reset' && this.bytesBuffered > 0 && this.bytesUnsent === 0 && this.#writer.idle) return this.reset()
+    const midTransfer = this.bytesBuffered >= MUCH_UNREAD && this.bytesUnsent === 0 && this.#writer.idle
+    if (unread === 'reset' && midTransfer) return this.reset()
     this.#reader.discard()
     let stopWatch = this.#watch(linger)
     void this.closed.then(() => stopWatch())
@@ -290,11 +293,7 @@ export class Conn implements AsyncDisposable {
     return this.stream.status === 'closed' && this.#reader.finished && this.#writer.finished
   }
 
-  #error(
-    code: 'ERR_UNEXPECTED_EOF' | 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT',
-    message: string,
-    cause?: unknown
-  ): PointSubError {
+  #error(code: ErrorCode, message: string, cause?: unknown): PointSubError {
     return new PointSubError(code, message, { peer: this.remotePeer.toString(), protocol: this.protocol, cause })
   }
 }

@@ -44,7 +44,6 @@ export class StreamReader {
   #end: PointSubError | null | undefined
   /** What reads fail with once nobody wants the bytes any more. */
   #discarded: PointSubError | undefined
-  #discardedBytes = 0
   /** Bytes that nobody will read reset the stream, as they do in TCP. */
   #refusing = false
   #resuming = false
@@ -115,14 +114,18 @@ export class StreamReader {
     this.#flowing = this.#consumer !== undefined
     if (this.#pumping) return
     this.#pumping = true
+    let done = false
     try {
       while (this.#flowing) {
         const chunk = this.#take()
         if (chunk === undefined) break
         this.#offer(chunk)
       }
+      done = true
     } finally {
       this.#pumping = false
+      // What a consumer throws is its caller's to hear, but must not stop the flow.
+      if (!done && this.#flowing) queueMicrotask(() => this.flow())
     }
     this.#onEnd()
   }
@@ -132,17 +135,15 @@ export class StreamReader {
     this.#flowing = false
   }
 
-  /** After {@link discard}: resets the stream if bytes were thrown away, or as soon as some come. */
+  /** After {@link discard}: resets the stream as soon as bytes come. */
   refuse(): void {
     this.#refusing = true
-    if (this.#discardedBytes > 0) this.#reset()
   }
 
   /** Throws away what has come and all that will; reads fail with `reason`. */
   discard(reason: PointSubError = this.#closedHere()): void {
     this.#discarded ??= reason
     this.#consumer = undefined
-    this.#discardedBytes += this.#queue.byteLength
     this.#queue.clear()
     this.#deadline.clear()
     this.#rejectWaiters(reason)
@@ -179,8 +180,7 @@ export class StreamReader {
     const { data } = event
     this.bytesRead += data.byteLength
     if (this.#discarded !== undefined) {
-      this.#discardedBytes += data.byteLength
-      if (this.#refusing) this.#reset()
+      if (this.#refusing) this.#stream.abort(this.#closedHere())
       return
     }
     if (data instanceof Uint8Array) this.#push(data)
@@ -269,10 +269,6 @@ export class StreamReader {
     }
     this.#resuming = false
     this.#pauseIfFull()
-  }
-
-  #reset(): void {
-    this.#stream.abort(this.#closedHere())
   }
 
   #timeout(): PointSubError {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { Duplex } from 'node:stream'
 import type { Connection, PeerId } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
@@ -6,6 +7,7 @@ import type { Conn } from '../conn/conn.ts'
 import type { PointSubError } from '../core/errors.ts'
 import { remotePort } from './addresses.ts'
 import { bytesWaiting, type Chunk, ownBytes, toBuffer } from './chunks.ts'
+import { onceConnected } from './connecting.ts'
 import { streamError } from './errors.ts'
 import { nodeError } from './node-errors.ts'
 import { type OnReadBuffer, onReadBuffer } from './on-read.ts'
@@ -119,7 +121,12 @@ export class ConnDuplex extends Duplex {
   protected _attach(conn: Conn): void {
     this._conn = conn
     this.#lastConn = conn
-    conn.consume({ onData: chunk => this.#onData(chunk), onEnd: error => this.#onEnd(conn, error) })
+    // Listeners run in the async context the socket was made in, as those of node:net do.
+    const inContext = AsyncLocalStorage.snapshot()
+    conn.consume({
+      onData: chunk => inContext(() => this.#onData(chunk)),
+      onEnd: error => inContext(() => this.#onEnd(conn, error))
+    })
   }
 
   /** Begins anew, before another connection. */
@@ -167,7 +174,7 @@ export class ConnDuplex extends Duplex {
     this.#paused = true
     if (this.#onRead !== undefined && this._conn !== undefined) {
       this._conn.hold()
-      this.#stopped()
+      this.#setReading(false)
     }
     return super.pause()
   }
@@ -219,22 +226,23 @@ export class ConnDuplex extends Duplex {
   }
 
   #flow(conn: Conn): void {
-    if (!this.#reading) {
-      this.#reading = true
-      this._activityChanged()
-    }
-    conn.flow()
+    const isNew = this.#setReading(true)
+    if (this.#onRead === undefined) conn.flow()
+    // read() and resume() both ask, and the callback may stop the flow between the two.
+    else if (isNew) setImmediate(() => this.#reading && conn.flow())
   }
 
-  #stopped(): void {
-    if (!this.#reading) return
-    this.#reading = false
+  /** @returns whether that is new */
+  #setReading(reading: boolean): boolean {
+    if (reading === this.#reading) return false
+    this.#reading = reading
     this._activityChanged()
+    return true
   }
 
   #write(data: Uint8Array | Uint8ArrayList, callback: Callback): void {
-    this.#bytesGiven += data.byteLength
-    if (this.connecting) this.#sendOnceConnected(data, callback)
+    if (this.connecting || this._conn !== undefined) this.#bytesGiven += data.byteLength
+    if (this.connecting) onceConnected(this, () => this.#send(data, callback), callback)
     else this.#send(data, callback)
   }
 
@@ -257,24 +265,11 @@ export class ConnDuplex extends Duplex {
     this.#unsentBefore = conn.bytesUnsent
   }
 
-  #sendOnceConnected(data: Uint8Array | Uint8ArrayList, callback: Callback): void {
-    const onConnect = (): void => {
-      this.off('close', onClose)
-      this.#send(data, callback)
-    }
-    const onClose = (): void => {
-      const text = 'Socket closed before the connection was established'
-      callback(nodeError(Error, 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION', text))
-    }
-    this.once('connect', onConnect)
-    this.once('close', onClose)
-  }
-
   #onData(chunk: Uint8Array): boolean {
     this._unrefTimer()
     this.#bytesRead += chunk.byteLength
     const more = this.#onRead === undefined ? this.push(toBuffer(chunk)) : this.#deliver(this.#onRead, chunk)
-    if (!more) this.#stopped()
+    if (!more) this.#setReading(false)
     return more
   }
 
@@ -287,7 +282,7 @@ export class ConnDuplex extends Duplex {
   }
 
   #onEnd(conn: Conn, error: PointSubError | undefined): void {
-    this.#stopped()
+    this.#setReading(false)
     if (error === undefined) {
       this.push(null)
       // Lets 'end' come although nobody asks for bytes that will not come.

@@ -1,5 +1,7 @@
+import type { EventEmitter } from 'node:events'
 import type { Conn } from '../conn/conn.ts'
 import { addressOf, type Found, type Network } from './network.ts'
+import { nodeError } from './node-errors.ts'
 import type { Target } from './targets.ts'
 
 /** What a socket wants to know of its attempt to connect. */
@@ -72,4 +74,19 @@ export class Connecting {
       if (!this.#abort.signal.aborted) step()
     })
   }
+}
+
+/** Calls one of the two when it is clear whether a socket that is connecting does connect. */
+export function onceConnected(socket: EventEmitter, onConnect: () => void, onFailure: (error: Error) => void): void {
+  const onClose = (): void => {
+    socket.off('connect', onConnected)
+    const text = 'Socket closed before the connection was established'
+    onFailure(nodeError(Error, 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION', text))
+  }
+  const onConnected = (): void => {
+    socket.off('close', onClose)
+    onConnect()
+  }
+  socket.once('connect', onConnected)
+  socket.once('close', onClose)
 }

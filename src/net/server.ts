@@ -1,4 +1,6 @@
 import type { Server as NodeServer } from 'node:net'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { channel } from 'node:diagnostics_channel'
 import { addAbortListener, captureRejectionSymbol, EventEmitter, once } from 'node:events'
 import { getDefaultHighWaterMark } from 'node:stream'
 import type { Conn } from '../conn/conn.ts'
@@ -10,9 +12,12 @@ import { Hold } from './hold.ts'
 import type { Network } from './network.ts'
 import { argumentTypeError, nodeError, systemError } from './node-errors.ts'
 import type { NetSocket } from './net-socket.ts'
-import { type Acceptor, Socket } from './socket.ts'
+import { Socket } from './socket.ts'
 import { type ListenTarget, parseListen, splitArguments } from './targets.ts'
-import type { ListenOptions, ServerOptions } from './types.ts'
+import type { Acceptor, ListenOptions, ServerOptions } from './types.ts'
+
+/** Where tracing tools learn of the sockets of a process. */
+const serverSockets = channel('net.server.socket')
 
 export type ConnectionListener = (socket: NetSocket) => void
 
@@ -150,8 +155,11 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
 
   #listenTo(target: ListenTarget, { signal }: ListenOptions): void {
     if (signal !== undefined) this.#closeOn(signal)
+    // Listeners run in the async context of listen(), as those of node:net do.
+    const inContext = AsyncLocalStorage.snapshot()
+    const emit = (socket: Socket): void => inContext(() => void this.emit('connection', socket))
     // In a turn of its own: what a listener throws is not libp2p's to catch.
-    const onConn = (conn: Conn): void => process.nextTick(() => this.#accept(conn))
+    const onConn = (conn: Conn): void => process.nextTick(() => this.#accept(conn, emit))
     const binding = Binding.claim(this.#network.host, target, onConn)
     if (binding === undefined) {
       process.nextTick(() => this.emit('error', this.#inUse(target)))
@@ -189,7 +197,7 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
     this.once('close', () => stop[Symbol.dispose]())
   }
 
-  #accept(conn: Conn): void {
+  #accept(conn: Conn, emit: (socket: Socket) => void): void {
     if (this.maxConnections !== undefined && this.maxConnections !== null && this._connections >= this.maxConnections) {
       this.emit('drop', this.#describe(conn))
       void conn.close({ unread: 'reset' }).catch(() => {})
@@ -200,7 +208,8 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
     this._connections += 1
     socket.server = this
     socket._server = this
-    this.emit('connection', socket)
+    emit(socket)
+    if (serverSockets.hasSubscribers) serverSockets.publish({ socket })
   }
 
   #describe(conn: Conn): DroppedConnection {

@@ -1,23 +1,23 @@
+import { channel } from 'node:diagnostics_channel'
 import { addAbortSignal, Duplex } from 'node:stream'
 import type { Conn } from '../conn/conn.ts'
 import { localPort, type PeerAddress } from './addresses.ts'
 import { checkFunction, timerDuration } from './arguments.ts'
 import { ConnDuplex } from './conn-duplex.ts'
+import { giveUpOnClosedPeer } from './closed-peer.ts'
 import { Connecting } from './connecting.ts'
+import { Deadlines, type Moment } from './deadlines.ts'
 import { Hold } from './hold.ts'
 import { IdleTimer } from './idle-timer.ts'
 import type { Network } from './network.ts'
 import { nodeError, systemError } from './node-errors.ts'
 import { parseTarget, splitArguments } from './targets.ts'
-import type { ConnectOptions, SocketOptions } from './types.ts'
+import type { Acceptor, ConnectOptions, SocketOptions } from './types.ts'
+
+/** Where tracing tools learn of the sockets of a process. */
+const clientSockets = channel('net.client.socket')
 
 type WriteCallback = (error: Error | null | undefined) => void
-type Moment = number | Date | undefined
-
-/** The server that accepted a socket: told when that is destroyed. */
-export interface Acceptor {
-  _left(): void
-}
 
 /**
  * `net.Socket` over a libp2p stream: the same members, events and errors in the same order. Made by `createNet(host)`,
@@ -40,11 +40,11 @@ export class Socket extends ConnDuplex {
   #attempt: Connecting | undefined
   /** Whether the peer is known and a connection to it on its way. */
   #dialling = false
-  #readDeadline: Moment
-  #writeDeadline: Moment
+  readonly #deadlines = new Deadlines()
   #resetting = false
   /** Whether a write from now on has to be told whose fault it is. */
   #endedByPeer = false
+  #stopWaiting: (() => void) | undefined
   /** Conns that still deliver what was written to them: more than one after a reconnect. */
   #closing = 0
 
@@ -74,6 +74,7 @@ export class Socket extends ConnDuplex {
     if (this.#network === undefined) {
       throw new TypeError('this Socket has no host to connect by: make it by createNet(host).Socket or .connect()')
     }
+    if (clientSockets.hasSubscribers) clientSockets.publish({ socket: this })
     if (callback !== undefined) this.once('connect', callback)
     if (this._conn !== undefined || this.connecting) {
       const code = this.connecting ? 'EALREADY' : 'EISCONN'
@@ -134,15 +135,13 @@ export class Socket extends ConnDuplex {
 
   /** {@link setDeadline}, unless the peer has ended its side by then. */
   setReadDeadline(at: Moment): this {
-    this.#readDeadline = at
-    this._conn?.setReadDeadline(at)
+    this.#deadlines.setRead(at, this._conn)
     return this
   }
 
   /** {@link setDeadline}, if a write waits at that moment or comes later. */
   setWriteDeadline(at: Moment): this {
-    this.#writeDeadline = at
-    this._conn?.setWriteDeadline(at)
+    this.#deadlines.setWrite(at, this._conn)
     return this
   }
 
@@ -221,8 +220,7 @@ export class Socket extends ConnDuplex {
 
   protected override _attach(conn: Conn): void {
     super._attach(conn)
-    if (this.#readDeadline !== undefined) conn.setReadDeadline(this.#readDeadline)
-    if (this.#writeDeadline !== undefined) conn.setWriteDeadline(this.#writeDeadline)
+    this.#deadlines.applyTo(conn)
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
@@ -232,6 +230,7 @@ export class Socket extends ConnDuplex {
     this.#attempt = undefined
     this.#dialling = false
     this.#idle.clear()
+    this.#stopWaiting?.()
     attempt?.abort()
     if (conn === undefined) this._activityChanged()
     else void this.#close(conn)
@@ -281,6 +280,9 @@ export class Socket extends ConnDuplex {
 
   readonly #onEnd = (): void => {
     this.#endedByPeer = !this.allowHalfOpen
+    if (this.#endedByPeer && this._conn !== undefined && this.writableLength > 0) {
+      this.#stopWaiting = giveUpOnClosedPeer(this._conn)
+    }
   }
 
   #writeAfterEnd(callback: WriteCallback | undefined): boolean {

@@ -63,6 +63,11 @@ export interface NetConnectOptions extends ConnectOptions, SocketOptions {
   timeout?: number | undefined
 }
 
+/** The server that accepted a socket: told when that is destroyed. */
+export interface Acceptor {
+  _left(): void
+}
+
 export interface ServerOptions {
   allowHalfOpen?: boolean | undefined
   pauseOnConnect?: boolean | undefined
