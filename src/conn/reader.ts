@@ -1,4 +1,5 @@
 import type { Connection, Stream, StreamMessageEvent } from '@libp2p/interface'
+import type { Uint8ArrayList } from 'uint8arraylist'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import { ByteQueue } from './byte-queue.ts'
@@ -183,10 +184,21 @@ export class StreamReader {
       if (this.#refusing) this.#stream.abort(this.#closedHere())
       return
     }
+    // Straight through when nothing waits; the parts of a list queue, or one that throws would cost the others.
+    const direct = this.#flowing && !this.#pumping && this.#queue.byteLength === 0
+    try {
+      if (direct && data instanceof Uint8Array) this.#offer(data)
+      else this.#enqueue(data)
+    } finally {
+      if (this.#end !== undefined) this.#onEnd()
+      if (!this.#resuming) this.#pauseIfFull()
+    }
+  }
+
+  #enqueue(data: Uint8Array | Uint8ArrayList): void {
     if (data instanceof Uint8Array) this.#push(data)
     else for (const part of data) this.#push(part)
-    if (this.#end !== undefined) this.#onEnd()
-    if (!this.#resuming) this.#pauseIfFull()
+    if (this.#flowing) this.flow()
   }
 
   #offer(chunk: Uint8Array): void {
@@ -200,10 +212,6 @@ export class StreamReader {
   }
 
   #push(part: Uint8Array): void {
-    if (this.#flowing && !this.#pumping) {
-      this.#offer(part)
-      return
-    }
     const chunk = plain(part)
     const waiter = this.#waiters.shift()
     if (waiter === undefined) this.#queue.push(chunk)

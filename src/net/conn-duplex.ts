@@ -129,8 +129,11 @@ export class ConnDuplex extends Duplex {
     })
   }
 
-  /** Begins anew, before another connection. */
+  /** Begins anew, also when it was destroyed, before another connection. */
   protected _reset(): void {
+    // net.Socket's own way, too; not in Node's types.
+    const undestroy: unknown = Reflect.get(Duplex.prototype, '_undestroy')
+    if (typeof undestroy === 'function') undestroy.call(this)
     this.#lastConn = undefined
     this.#bytesRead = 0
     this.#bytesGiven = 0
@@ -274,7 +277,7 @@ export class ConnDuplex extends Duplex {
   }
 
   #deliver(onRead: OnReadBuffer, chunk: Uint8Array): boolean {
-    const rest = onRead.deliver(this, chunk, () => this.#paused)
+    const rest = onRead.deliver(this, chunk, () => this.#paused || this.destroyed)
     if (rest === undefined) return true
     this.#bytesRead -= rest.byteLength
     this._conn?.hold(rest)

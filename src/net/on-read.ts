@@ -10,18 +10,30 @@ export class OnReadBuffer {
     this.#buffer = typeof options.buffer === 'function' ? options.buffer() : options.buffer
   }
 
-  /** Hands `chunk` over in pieces; what is left when the callback, or a pause, wants no more is returned. */
-  deliver(socket: unknown, chunk: Uint8Array, isPaused: () => boolean): Uint8Array | undefined {
+  /** Hands `chunk` over in pieces; what is left when the callback, or the socket, wants no more is returned. */
+  deliver(socket: unknown, chunk: Uint8Array, isStopped: () => boolean): Uint8Array | undefined {
     const { buffer } = this.#options
     for (let rest = chunk; rest.byteLength > 0; ) {
       const piece = rest.subarray(0, this.#buffer.byteLength)
       this.#buffer.set(piece)
       rest = rest.subarray(piece.byteLength)
-      const more = this.#options.callback.call(socket, piece.byteLength, this.#buffer)
+      const more = this.#call(socket, piece.byteLength)
       if (typeof buffer === 'function') this.#buffer = buffer()
-      if (more === false || isPaused()) return rest
+      if (more === false || isStopped()) return rest
     }
     return undefined
+  }
+
+  /** What the callback throws is an uncaught exception, and must not cost the pieces behind. */
+  #call(socket: unknown, bytes: number): boolean | undefined {
+    try {
+      return this.#options.callback.call(socket, bytes, this.#buffer)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+      return undefined
+    }
   }
 }
 

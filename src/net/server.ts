@@ -159,7 +159,8 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
     const inContext = AsyncLocalStorage.snapshot()
     const emit = (socket: Socket): void => inContext(() => void this.emit('connection', socket))
     // In a turn of its own: what a listener throws is not libp2p's to catch.
-    const onConn = (conn: Conn): void => process.nextTick(() => this.#accept(conn, emit))
+    const onConn = (conn: Conn): void =>
+      process.nextTick(() => (this.#binding === binding ? this.#accept(conn, emit) : conn.reset()))
     const binding = Binding.claim(this.#network.host, target, onConn)
     if (binding === undefined) {
       process.nextTick(() => this.emit('error', this.#inUse(target)))

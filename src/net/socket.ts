@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel'
-import { addAbortSignal, Duplex } from 'node:stream'
+import { addAbortSignal } from 'node:stream'
 import type { Conn } from '../conn/conn.ts'
 import { localPort, type PeerAddress } from './addresses.ts'
 import { checkFunction, timerDuration } from './arguments.ts'
@@ -80,7 +80,6 @@ export class Socket extends ConnDuplex {
       const code = this.connecting ? 'EALREADY' : 'EISCONN'
       return this.destroy(systemError('connect', code, target.host, { address: target.host, port: target.port }))
     }
-    revive(this)
     this._reset()
     this.#endedByPeer = false
     this.connecting = true
@@ -239,6 +238,7 @@ export class Socket extends ConnDuplex {
     if (conn !== undefined || attempt !== undefined) setImmediate(() => this.emit('close', error !== null))
     else process.nextTick(() => this.emit('close'))
     this._server?._left()
+    this._server = null
   }
 
   /** What was written still has to leave before the process may end. */
@@ -274,8 +274,11 @@ export class Socket extends ConnDuplex {
     this._activityChanged()
     this._unrefTimer()
     this.emit('connect')
-    this.emit('ready')
-    this._connected()
+    try {
+      this.emit('ready')
+    } finally {
+      this._connected()
+    }
   }
 
   readonly #onEnd = (): void => {
@@ -291,10 +294,4 @@ export class Socket extends ConnDuplex {
     this.destroy(error)
     return false
   }
-}
-
-/** Makes a stream that was destroyed as good as new, as `net.Socket` does before it connects again. */
-function revive(stream: Duplex): void {
-  const undestroy: unknown = Reflect.get(Duplex.prototype, '_undestroy')
-  if (typeof undestroy === 'function') undestroy.call(stream)
 }
