@@ -56,6 +56,20 @@ describe('connections', () => {
     play.note('third', String(chunk))
   })
 
+  same('are not accepted any more once close() was called, not even those that have come', async play => {
+    const { server, port } = await play.listen(accepted => {
+      play.note('server', 'connection')
+      server.close()
+      accepted.destroy()
+    })
+    let closes = 0
+    server.on('close', () => (closes += 1))
+    const sockets = Array.from({ length: 5 }, () => play.connect(port).on('error', () => {}))
+    await Promise.all([happens(server, 'close'), ...sockets.map(socket => closed(socket.resume()))])
+    await awhile()
+    play.note('server', 'closes', closes)
+  })
+
   same('of a server with maxConnections 0 are all dropped', async play => {
     const { server, port } = await play.listen(() => play.note('server', 'connection'))
     server.maxConnections = 0

@@ -78,6 +78,26 @@ async function throwInTimeout(play: Play): Promise<void> {
   play.note('timeout', socket.readyState)
 }
 
+/** Not a byte is lost to what a listener throws in between. */
+async function throwWhileMuchComes(play: Play): Promise<void> {
+  const { port } = await play.listen(accepted => accepted.end(Buffer.alloc(1_700_000)))
+  let thrown = 0
+  let bytes = 0
+  const count = (more: number): void => {
+    bytes += more
+    thrown += 1
+    if (thrown < 4) throw new Error('thrown while much comes')
+  }
+  const socket = play.connect(port).on('data', (data: Buffer) => count(data.byteLength))
+  await happens(socket, 'close')
+  play.note('much', bytes)
+  bytes = 0
+  thrown = 0
+  const onread = { buffer: Buffer.alloc(50_000), callback: (more: number): boolean => (count(more), true) }
+  await happens(play.connect(port, { onread }), 'close')
+  play.note('much by onread', bytes)
+}
+
 /** An 'error' nobody listens to is an exception as well. */
 async function unheardErrors(play: Play): Promise<void> {
   const refused = play.connect(await play.deserted())
@@ -107,7 +127,14 @@ async function logOf(nets: Nets): Promise<Log> {
   const onRejection = (error: unknown): void => play.note('unhandled rejection', error)
   process.on('uncaughtException', onUncaught).on('unhandledRejection', onRejection)
   for (const event of [...SURVIVED, ...INTERRUPTED]) await throwInListener(play, event)
-  for (const scenario of [throwInCallback, throwInServer, throwInTimeout, unheardErrors, throwInErrorListener]) {
+  for (const scenario of [
+    throwInCallback,
+    throwInServer,
+    throwWhileMuchComes,
+    throwInTimeout,
+    unheardErrors,
+    throwInErrorListener
+  ]) {
     await scenario(play)
   }
   await awhile()
