@@ -1,5 +1,5 @@
 import { PointSubError } from '../core/errors.ts'
-import { LONGEST_TIMER, startTimer, type Timer } from '../core/timers.ts'
+import { LONGEST_TIMER, startTimer, type Timer, unref } from '../core/timers.ts'
 
 /** A moment in time after which operations fail, as Go's `SetDeadline`: it can be moved, and taken back. */
 export class Deadline {
@@ -40,5 +40,7 @@ export class Deadline {
     }
     const step = Math.min(wait, LONGEST_TIMER)
     this.#timer = startTimer(step, () => this.#arm(wait - step))
+    // What waits for the deadline may hold the process; the deadline itself is no reason to stay.
+    unref(this.#timer)
   }
 }

@@ -32,7 +32,11 @@ export async function dial(host: Host, peer: PeerLike, protocol: string, options
   checkProtocol(protocol)
   const target = parsePeer(peer)
   using cancellation = new Cancellation({ timeout: DIAL_TIMEOUT, ...options }, `dialling ${target.name}`)
-  return await openConn(host, target, protocol, cancellation)
+  const conn = await openConn(host, target, protocol, cancellation)
+  // As an open socket does, also on a host that was let go.
+  const release = host.hold?.()
+  if (release !== undefined) void conn.closed.then(release)
+  return conn
 }
 
 /** Opens a stream to `target`, over a new connection if there is none. */

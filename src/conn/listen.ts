@@ -52,6 +52,7 @@ export class Listener implements AsyncDisposable {
   /** In the order they came. */
   readonly #waiting = new Set<(conn: Conn | undefined) => void>()
   #closed: Promise<void> | undefined
+  #releaseHost: (() => void) | undefined
 
   private constructor(protocol: string, backlog: number) {
     this.protocol = protocol
@@ -63,6 +64,8 @@ export class Listener implements AsyncDisposable {
     checkCount('backlog', backlog, 0)
     const listener = new Listener(protocol, backlog)
     listener.#stop = await handleConns(host, protocol, conn => listener.#onConn(conn), options)
+    // As a listening server does, also on a host that was let go.
+    listener.#releaseHost = host.hold?.()
     return listener
   }
 
@@ -91,6 +94,7 @@ export class Listener implements AsyncDisposable {
   close(): Promise<void> {
     if (this.#closed === undefined) {
       this.#closed = this.#stop?.() ?? Promise.resolve()
+      this.#releaseHost?.()
       for (const waiter of this.#waiting) waiter(undefined)
       this.#waiting.clear()
       for (const conn of this.#ready.splice(0)) conn.reset()

@@ -35,14 +35,16 @@ export interface HostOptions extends Given<typeof OPTIONS.host> {
 /**
  * A started libp2p node; `await using` stops it.
  *
- * It keeps the process up as long as somebody holds it, at first whoever made it. With no holder left the process may
- * end, open connections or not, as with unref'd sockets; `start()` and `stop()` always settle first.
+ * It keeps the process up, as a `net.Server` does. After `unref()` the process may end, open connections or not, unless
+ * somebody holds it: a `Server` that serves, an open socket of `createNet()`; `start()` and `stop()` always settle first.
  */
 export interface PointSubHost extends Libp2p, AsyncDisposable {
-  /** Adds a holder. */
+  /** Lets the host keep the process up by itself, as it does at first. */
   ref(): void
-  /** Takes a holder away: once by whoever made the host, and once for each `ref()`. */
+  /** Lets the process end although the host is up. */
   unref(): void
+  /** Keeps the process up, also after `unref()`, until the returned function is called. */
+  hold(): () => void
 }
 
 const ENCRYPTERS = { tls, noise } as const
@@ -108,8 +110,9 @@ function held(node: Libp2p, hold: ProcessHold): PointSubHost {
   return Object.assign(node, {
     start: () => hold.during(startNode),
     stop: () => hold.during(stopNode),
-    ref: () => hold.ref(),
-    unref: () => hold.unref(),
+    ref: () => void (hold.referenced = true),
+    unref: () => void (hold.referenced = false),
+    hold: () => hold.take(),
     [Symbol.asyncDispose]: async () => node.stop()
   })
 }

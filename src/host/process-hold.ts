@@ -2,10 +2,11 @@ import { LONGEST_TIMER } from '../core/timers.ts'
 
 /**
  * What keeps a process up for a node, in place of the node's own handles: one timer, there while the node is up and
- * somebody holds it, and while it starts or stops. One holder, whoever made it, is there from the start.
+ * referenced or held by somebody, and while it starts or stops.
  */
 export class ProcessHold {
-  #holders = 1
+  #referenced = true
+  #holders = 0
   #changes = 0
   #isUp = (): boolean => false
   #handle: ReturnType<typeof setInterval> | undefined
@@ -15,15 +16,21 @@ export class ProcessHold {
     this.#isUp = isUp
   }
 
-  ref(): void {
-    this.#holders += 1
+  set referenced(referenced: boolean) {
+    this.#referenced = referenced
     this.#update()
   }
 
-  /** One more than there are holders does nothing: what holds later must not pay for it. */
-  unref(): void {
-    this.#holders = Math.max(0, this.#holders - 1)
+  /** Holds the process until the returned function is called, for the first time. */
+  take(): () => void {
+    let held = true
+    this.#holders += 1
     this.#update()
+    return () => {
+      if (held) this.#holders -= 1
+      held = false
+      this.#update()
+    }
   }
 
   /** Holds the process until `change`, a start or a stop, has settled, whether or not there are holders. */
@@ -39,7 +46,7 @@ export class ProcessHold {
   }
 
   #update(): void {
-    if (this.#changes > 0 || (this.#isUp() && this.#holders > 0)) {
+    if (this.#changes > 0 || (this.#isUp() && (this.#referenced || this.#holders > 0))) {
       this.#handle ??= setInterval(() => {}, LONGEST_TIMER)
     } else {
       clearInterval(this.#handle)

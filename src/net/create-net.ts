@@ -55,23 +55,17 @@ export interface Net {
   readonly setDefaultAutoSelectFamilyAttemptTimeout: (milliseconds: number) => void
 }
 
-/** Hosts that no longer hold the process up by themselves. */
-const released = new WeakSet<Host>()
-
 /**
  * `node:net` over a libp2p host: sockets and servers whose addresses are peer ids and protocol ids.
  *
  * As with `node:net`, the process ends when no referenced socket or listening server is left, if `host` is one of
- * `createHost()`: `createNet()` takes back its hold once.
+ * `createHost()`: `createNet()` calls `host.unref()`.
  *
  * @throws PointSubError `ERR_INVALID_ARGUMENT`
  */
 export function createNet(host: Host, options: NetOptions = {}): Net {
   const network = new Network(host, options)
-  if (!released.has(host)) {
-    released.add(host)
-    host.unref?.()
-  }
+  host.unref?.()
   const BoundSocket = bind(Socket, args => [args[0], network])
   const BoundServer = bind(Server, args => [args[0], args[1], network])
 

@@ -6,10 +6,10 @@ import type { Target } from './targets.ts'
 const SYSTEM_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EMFILE'])
 
 /** Why a peer could not be connected to, as the system call that would have failed. */
-export function connectError(error: unknown, peer: string, target: Target): Error {
+export function connectError(error: unknown, peer: string, target: Target, isUp: boolean): Error {
   if (!(error instanceof PointSubError)) return error instanceof Error ? error : new Error(String(error))
   const { protocol, port } = target
-  const code = connectCode(error)
+  const code = isUp ? connectCode(error) : 'ENETDOWN'
   if (code === 'ENOTFOUND') return notFound(peer, target, causeOf(error))
   const where = port === undefined ? `${peer} ${protocol}` : `${peer}:${port}`
   return systemError('connect', code, where, { address: peer, port, peer, protocol, cause: causeOf(error) })

@@ -5,7 +5,7 @@ export class Hold {
   readonly #host: Host | undefined
   #active = false
   #referenced = true
-  #held = false
+  #release: (() => void) | undefined
 
   constructor(host: Host | undefined) {
     this.#host = host
@@ -23,9 +23,8 @@ export class Hold {
 
   #update(): void {
     const held = this.#active && this.#referenced
-    if (held === this.#held) return
-    this.#held = held
-    if (held) this.#host?.ref?.()
-    else this.#host?.unref?.()
+    if (held === (this.#release !== undefined)) return
+    this.#release?.()
+    this.#release = held ? this.#host?.hold?.() : undefined
   }
 }

@@ -1,9 +1,10 @@
 import { checkMilliseconds } from '../core/arguments.ts'
+import { Cancellation } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type PeerLike, type PeerTarget, parsePeer } from '../core/peers.ts'
 import type { Conn } from '../conn/conn.ts'
-import { dial } from '../conn/dial.ts'
+import { openConn } from '../conn/dial.ts'
 import { connectError, notFound } from './errors.ts'
 import type { Target } from './targets.ts'
 import type { Lookup, NetOptions } from './types.ts'
@@ -13,7 +14,6 @@ const CONNECT_TIMEOUT = 30_000
 /** A peer that was found, and how. */
 export interface Found {
   readonly peer: PeerTarget
-  readonly address: PeerLike
   /** Whether a name had to be looked up. */
   readonly byName: boolean
 }
@@ -42,11 +42,13 @@ export class Network {
   }
 
   /** @throws `ECONNREFUSED`, `ETIMEDOUT`, `ECONNRESET` and other errors of a `connect` */
-  async open({ peer, address }: Found, target: Target, signal: AbortSignal): Promise<Conn> {
+  async open({ peer }: Found, target: Target, signal: AbortSignal): Promise<Conn> {
     try {
-      return await dial(this.host, address, target.protocol, { signal, timeout: this.#connectTimeout })
+      using cancellation = new Cancellation({ signal, timeout: this.#connectTimeout }, `connecting to ${peer.name}`)
+      return await openConn(this.host, peer, target.protocol, cancellation)
     } catch (error) {
-      throw connectError(error, addressOf(peer), target)
+      const { status = 'started' } = this.host
+      throw connectError(error, addressOf(peer), target, status === 'started')
     }
   }
 
@@ -55,9 +57,9 @@ export class Network {
     const address = lookup === undefined ? await this.#resolveName(target) : await lookUpBy(lookup, host)
     if (address !== undefined) return address
     const hint =
-      this.#resolve === undefined
+      lookup === undefined && this.#resolve === undefined
         ? `"${host}" is no peer id; createNet(host, { resolve }) can turn names into peers`
-        : `resolve("${host}") knows no such peer`
+        : `${lookup === undefined ? 'resolve' : 'lookup'}() knows no peer "${host}"`
     throw notFound(host, target, new PointSubError('ERR_PEER_NOT_FOUND', hint))
   }
 
@@ -77,7 +79,7 @@ export function addressOf(peer: PeerTarget): string {
 
 function found(address: PeerLike, target: Target, byName: boolean): Found {
   try {
-    return { peer: parsePeer(address), address, byName }
+    return { peer: parsePeer(address), byName }
   } catch (cause) {
     throw notFound(target.host, target, cause)
   }
@@ -94,7 +96,7 @@ function isPeer(host: string): boolean {
 
 function lookUpBy(lookup: Lookup, name: string): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
-    lookup(name, {}, (error, address) => {
+    lookup(name, { family: 0, hints: 0, all: false }, (error, address) => {
       if (error) reject(error)
       else resolve(Array.isArray(address) ? address[0]?.address : address)
     })

@@ -1,3 +1,5 @@
+import type { Duplex } from 'node:stream'
+import { systemError } from './node-errors.ts'
 import type { OnRead } from './types.ts'
 
 /** `node:net`'s `onread`: bytes are copied to the caller's buffer and never enter the stream. */
@@ -11,14 +13,18 @@ export class OnReadBuffer {
   }
 
   /** Hands `chunk` over in pieces; what is left when the callback, or the socket, wants no more is returned. */
-  deliver(socket: unknown, chunk: Uint8Array, isStopped: () => boolean): Uint8Array | undefined {
+  deliver(socket: Duplex, chunk: Uint8Array, isStopped: () => boolean): Uint8Array | undefined {
     const { buffer } = this.#options
     for (let rest = chunk; rest.byteLength > 0; ) {
+      if (this.#buffer.byteLength === 0) {
+        socket.destroy(systemError('read', 'ENOBUFS'))
+        return rest
+      }
       const piece = rest.subarray(0, this.#buffer.byteLength)
       this.#buffer.set(piece)
       rest = rest.subarray(piece.byteLength)
       const more = this.#call(socket, piece.byteLength)
-      if (typeof buffer === 'function') this.#buffer = buffer()
+      if (typeof buffer === 'function') this.#buffer = nextBuffer(buffer, this.#buffer)
       if (more === false || isStopped()) return rest
     }
     return undefined
@@ -35,6 +41,12 @@ export class OnReadBuffer {
       return undefined
     }
   }
+}
+
+/** As `node:net`, what is no buffer does not replace the last one. */
+function nextBuffer(make: () => unknown, last: Uint8Array): Uint8Array {
+  const made = make()
+  return made instanceof Uint8Array ? made : last
 }
 
 /** As `node:net`, anything that is not a whole `onread` is ignored. */

@@ -19,6 +19,9 @@ import type { Acceptor, ListenOptions, ServerOptions } from './types.ts'
 /** Where tracing tools learn of the sockets of a process. */
 const serverSockets = channel('net.server.socket')
 
+/** How long a peer may take to end a stream that was dropped, in ms: a flood of them must not pile up. */
+const DROPPED = 1_000
+
 export type ConnectionListener = (socket: NetSocket) => void
 
 /** What `'drop'` tells of a connection over `maxConnections`. */
@@ -71,7 +74,6 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
     this.keepAliveInitialDelay = Math.max(0, Math.trunc((given.keepAliveInitialDelay ?? 0) / 1000))
     this.#network = network
     this.#hold = new Hold(network.host)
-    this[captureRejectionSymbol] = (error, event, socket): void => this.#onRejection(error, event, socket)
     if (typeof onConnection === 'function') this.on('connection', onConnection)
   }
 
@@ -201,7 +203,7 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
   #accept(conn: Conn, emit: (socket: Socket) => void): void {
     if (this.maxConnections !== undefined && this.maxConnections !== null && this._connections >= this.maxConnections) {
       this.emit('drop', this.#describe(conn))
-      void conn.close({ unread: 'reset' }).catch(() => {})
+      void conn.close({ unread: 'reset', linger: DROPPED }).catch(() => {})
       return
     }
     const { allowHalfOpen, pauseOnConnect, highWaterMark } = this
@@ -224,16 +226,20 @@ export class Server extends EventEmitter implements Acceptor, AsyncDisposable {
     }
   }
 
-  /** An async listener failed, and the emitter captures rejections. */
-  #onRejection(error: Error, event: string | symbol, socket: unknown): void {
-    if (event === 'connection' && socket instanceof Socket) socket.destroy(error)
-    else this.emit('error', error)
-  }
-
   #closeIfDrained(): void {
     if (this.#binding === undefined && this._connections === 0) process.nextTick(() => this.emit('close'))
   }
 }
+
+/** An async listener failed, and the emitter captures rejections. On the prototype, so that a subclass may have its own. */
+Object.defineProperty(Server.prototype, captureRejectionSymbol, {
+  configurable: true,
+  writable: true,
+  value(this: Server, error: Error, event: string | symbol, socket: unknown): void {
+    if (event === 'connection' && socket instanceof Socket) socket.destroy(error)
+    else this.emit('error', error)
+  }
+})
 
 function serverOptions(options: ServerOptions | ConnectionListener | null | undefined): ServerOptions {
   if (options === null || options === undefined || typeof options === 'function') return {}

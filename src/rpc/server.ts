@@ -37,7 +37,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   readonly #sweeper: Sweeper
   readonly #streams = new Map<ServerStream, Conn>()
   readonly #unhandle = new Map<string, () => Promise<void>>()
-  #holdsHost = false
+  #releaseHost: (() => void) | undefined
   #stopped: Promise<void> | undefined
 
   /** @throws PointSubError `ERR_INVALID_CONFIG` */
@@ -74,7 +74,8 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
     const unhandle = await handleConns(this.#host, protocol, conn => this.#onConn(conn, handler), this.#options)
     this.#unhandle.set(protocol, unhandle)
     if (this.#stopped === undefined) {
-      this.#holdHost()
+      // A process that serves stays up, also when nobody else wants its host.
+      this.#releaseHost ??= this.#host.hold?.()
       return
     }
     // stop() came while the host was registering the protocol.
@@ -111,14 +112,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
     await Promise.all([...this.#streams.values()].map(conn => conn.closed))
     clearTimeout(timer)
     await unhandled
-    if (this.#holdsHost) this.#host.unref?.()
-  }
-
-  /** A process that serves stays up, also when nobody else holds its host. */
-  #holdHost(): void {
-    if (this.#holdsHost) return
-    this.#holdsHost = true
-    this.#host.ref?.()
+    this.#releaseHost?.()
   }
 
   #onConn(conn: Conn, handler: Handler): void {

@@ -19,6 +19,7 @@ const options: HostOptions = JSON.parse(process.argv[2] ?? '{}')
 const host = await createHost(options)
 const client = new Client(host)
 const server = new Server(host)
+const releases: (() => void)[] = []
 
 async function look(): Promise<string[]> {
   await new Promise(resolve => setTimeout(resolve, SETTLE))
@@ -28,9 +29,20 @@ async function look(): Promise<string[]> {
 
 async function carryOut(command: Command): Promise<unknown> {
   switch (command.do) {
-    case 'ref':
     case 'unref':
-      return host[command.do]()
+      return host.unref()
+    case 'unref-twice-and-ref':
+      host.unref()
+      host.unref()
+      return host.ref()
+    case 'hold-twice-and-unref':
+      releases.push(host.hold(), host.hold())
+      return host.unref()
+    case 'release-one-twice':
+      releases[0]?.()
+      return releases[0]?.()
+    case 'release-the-other':
+      return releases[1]?.()
     case 'stop':
       return host.stop()
     case 'restart':

@@ -1,6 +1,18 @@
 /** What a held process is told to do, as IPC messages; it answers each with an Answer. */
 export type Command =
-  | { do: 'ref' | 'unref' | 'stop' | 'restart' | 'serve' | 'stop-serving' | 'look' }
+  | {
+      do:
+        | 'unref'
+        | 'unref-twice-and-ref'
+        | 'hold-twice-and-unref'
+        | 'release-one-twice'
+        | 'release-the-other'
+        | 'stop'
+        | 'restart'
+        | 'serve'
+        | 'stop-serving'
+        | 'look'
+    }
   | { do: 'dial' | 'call' | 'begin-call'; address: string }
 
 export interface Answer {

@@ -53,14 +53,15 @@ describe('a process with a host', () => {
     )
   })
 
-  it('counts who holds the host', async () => {
+  it('is held by ref() after any number of unref(), and by each hold() until it is released, once', async () => {
     await using held = await HeldProcess.start(LISTEN)
-    await held.tell({ do: 'ref' })
-    await held.tell({ do: 'unref' })
-    await held.tell({ do: 'ref' })
-    await held.tell({ do: 'unref' })
+    await held.tell({ do: 'unref-twice-and-ref' })
     expect(await held.holding()).toEqual(HELD)
-    await held.tell({ do: 'unref' })
+    await held.tell({ do: 'hold-twice-and-unref' })
+    expect(await held.holding()).toEqual(HELD)
+    await held.tell({ do: 'release-one-twice' })
+    expect(await held.holding()).toEqual(HELD)
+    await held.tell({ do: 'release-the-other' })
     expect(await held.exits()).toBe(0)
   })
 
@@ -150,7 +151,11 @@ describe('a process with a Client or a Server', () => {
   it('holds the host once however many protocols it serves, and not when it serves none', async () => {
     await using host = await ourHost()
     let holders = 0
-    Object.assign(host, { ref: () => (holders += 1), unref: () => (holders -= 1) })
+    const hold = (): (() => void) => {
+      holders += 1
+      return () => (holders -= 1)
+    }
+    Object.assign(host, { hold })
     const server = new Server(host)
     const failing = new Server(host)
     await server.start('/one/1.0.0', request => request)

@@ -213,6 +213,13 @@ describe('a socket that cannot connect says why, as node:net would', () => {
     })
   })
 
+  it('ENETDOWN: its own host was stopped', async () => {
+    const host = await ourHost()
+    const net = createNet(host)
+    await host.stop()
+    expect(await failureOf(net.connect({ port: 80, peer: '/ip4/127.0.0.1/tcp/9' }))).toMatchObject({ code: 'ENETDOWN' })
+  })
+
   it('ABORT_ERR: its signal was aborted, also while the peer is looked up', async () => {
     await using nets = await NetPair.create({ resolve: () => new Promise(() => {}) })
     const controller = new AbortController()
@@ -230,6 +237,11 @@ describe('a socket that cannot connect says why, as node:net would', () => {
 })
 
 describe('deadlines', () => {
+  it('are moments, also before there is a connection', () => {
+    expect(() => new PlainSocket().setReadDeadline(Number.NaN)).toThrow(/must be a Date or a number of milliseconds/)
+    expect(() => new PlainSocket().setDeadline(new Date('never'))).toThrow(TypeError)
+  })
+
   it('of reading destroy the socket with ETIMEDOUT, unless they are moved', async () => {
     await using nets = await NetPair.create()
     const { socket, accepted } = await nets.connect(await nets.listen())

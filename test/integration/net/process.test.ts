@@ -74,6 +74,8 @@ describe('as with node:net, a process', () => {
        setTimeout(() => { log('later'); socket.destroy() }, 500).unref()`
     // An unref'd socket does not even wait for its connection.
     expect((await run(nets, `net.connect({ peer, port: 9 }).unref()`)).output).toEqual(['exit 0'])
+    const { milliseconds } = await run(nets, program('.setDeadline(Date.now() + 10_000).unref()'))
+    expect(milliseconds).toBeLessThan(5_000)
     expect((await run(nets, program('.unref().ref()'))).output).toEqual(['later', 'exit 0'])
   })
 
@@ -86,6 +88,36 @@ describe('as with node:net, a process', () => {
        setTimeout(() => { log('later'); server.close() }, 500).unref()`
     expect((await run(nets, program(''))).output).toEqual(['later', 'exit 0'])
     expect((await run(nets, `net.createServer().listen(80).unref()`)).output).toEqual(['exit 0'])
+  })
+
+  it('stays up for a listening server whoever has let the host go, and how often', async () => {
+    await using nets = await echoAndSilence()
+    const { output } = await run(
+      nets,
+      `const server = createNet(host).createServer().listen(80)
+       await once(server, 'listening')
+       host.unref()
+       host.unref()
+       setTimeout(() => { log('later'); server.close() }, 300).unref()`
+    )
+    expect(output).toEqual(['later', 'exit 0'])
+  })
+
+  it('stays up for a Listener and for a Conn that was dialled, too', async () => {
+    await using nets = await echoAndSilence()
+    const { output } = await run(
+      nets,
+      `const { dial, listen } = await import('pointsub')
+       const listener = await listen(host, '/listener')
+       setTimeout(() => { log('later'); listener.close() }, 300).unref()
+       for await (const _ of listener);
+       const conn = await dial(host, peer, '/net/7')
+       await conn.write(Buffer.from('hello'))
+       log(String(Buffer.from(await conn.read())))
+       setTimeout(() => { log('later'); conn.close() }, 300).unref()
+       await conn.read().catch(error => log(error.code))`
+    )
+    expect(output).toEqual(['later', 'hello', 'later', 'ERR_STREAM_CLOSED', 'exit 0'])
   })
 
   it('sends everything that was written before it ends', async () => {

@@ -197,6 +197,8 @@ describe("Node's other tools", () => {
 describe('onread', () => {
   const reading = async (play: Play, onread: OnReadOpts, ...texts: string[]): Promise<Socket> => {
     const { port } = await play.listen(accepted => {
+      // Whether a socket that is destroyed early resets, or only ends, is a matter of microseconds.
+      accepted.on('error', () => {})
       for (const each of texts) accepted.write(each)
       accepted.end()
     })
@@ -227,6 +229,20 @@ describe('onread', () => {
     }
     const socket = await reading(play, { buffer: Buffer.alloc(4), callback }, 'x')
     await closed(socket)
+  })
+
+  same('is not called any more once the socket is destroyed, and fails on an empty buffer', async play => {
+    let calls = 0
+    const callback = (): boolean => {
+      calls += 1
+      destroyed.destroy()
+      return true
+    }
+    const destroyed = await reading(play, { buffer: Buffer.alloc(4), callback }, 'hello world!')
+    await closed(destroyed)
+    play.note('destroyed', calls, destroyed.bytesRead)
+    const empty = await reading(play, { buffer: () => Buffer.alloc(0), callback: () => true }, 'hello')
+    await closed(empty)
   })
 
   same('asks a function for each buffer', async play => {
