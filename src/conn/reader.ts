@@ -1,7 +1,7 @@
 import type { Connection, Stream, StreamMessageEvent } from '@libp2p/interface'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
-import { PointSubError } from '../core/errors.ts'
+import { type ErrorCode, PointSubError } from '../core/errors.ts'
 import { ByteQueue } from './byte-queue.ts'
 import { Deadline } from './deadline.ts'
 import { type ClosedStream, closedStreamError, onStreamClose } from './stream-errors.ts'
@@ -107,6 +107,7 @@ export class StreamReader {
 
   /** Bytes go to `consumer` from now on, as soon as {@link flow} asks for them. */
   consume(consumer: Consumer): void {
+    if (this.#consumer !== undefined) throw this.#error('ERR_INVALID_ARGUMENT', 'the stream has a consumer already')
     this.#consumer = consumer
   }
 
@@ -287,7 +288,7 @@ export class StreamReader {
     return this.#error('ERR_STREAM_CLOSED', 'the stream was closed on this side')
   }
 
-  #error(code: 'ERR_STREAM_CLOSED' | 'ERR_TIMEOUT', message: string): PointSubError {
+  #error(code: ErrorCode, message: string): PointSubError {
     const peer = this.#connection.remotePeer.toString()
     return new PointSubError(code, message, { peer, protocol: this.#stream.protocol })
   }

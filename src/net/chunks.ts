@@ -5,7 +5,9 @@ export type Chunk = Uint8Array | string
 
 /** libp2p may hold on to what it was given, while a writer may use its buffer again once it is called back. */
 export function ownBytes(chunk: Chunk, encoding: BufferEncoding): Uint8Array {
-  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk)
+  if (typeof chunk !== 'string') return Buffer.from(chunk)
+  // 'buffer' is an encoding to streams, but to nobody else.
+  return Buffer.from(chunk, Buffer.isEncoding(encoding) ? encoding : 'utf8')
 }
 
 function lengthOf(chunk: Chunk, encoding: BufferEncoding): number {

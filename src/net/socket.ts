@@ -4,7 +4,6 @@ import type { Conn } from '../conn/conn.ts'
 import { localPort, type PeerAddress } from './addresses.ts'
 import { checkFunction, timerDuration } from './arguments.ts'
 import { ConnDuplex } from './conn-duplex.ts'
-import { giveUpOnClosedPeer } from './closed-peer.ts'
 import { Connecting } from './connecting.ts'
 import { Deadlines, type Moment } from './deadlines.ts'
 import { Hold } from './hold.ts'
@@ -44,7 +43,6 @@ export class Socket extends ConnDuplex {
   #resetting = false
   /** Whether a write from now on has to be told whose fault it is. */
   #endedByPeer = false
-  #stopWaiting: (() => void) | undefined
   /** Conns that still deliver what was written to them: more than one after a reconnect. */
   #closing = 0
 
@@ -229,7 +227,6 @@ export class Socket extends ConnDuplex {
     this.#attempt = undefined
     this.#dialling = false
     this.#idle.clear()
-    this.#stopWaiting?.()
     attempt?.abort()
     if (conn === undefined) this._activityChanged()
     else void this.#close(conn)
@@ -283,9 +280,6 @@ export class Socket extends ConnDuplex {
 
   readonly #onEnd = (): void => {
     this.#endedByPeer = !this.allowHalfOpen
-    if (this.#endedByPeer && this._conn !== undefined && this.writableLength > 0) {
-      this.#stopWaiting = giveUpOnClosedPeer(this._conn)
-    }
   }
 
   #writeAfterEnd(callback: WriteCallback | undefined): boolean {
