@@ -10,6 +10,8 @@ const config: ViteUserConfig = {
     exclude: ['test/soak/**', 'test/ecosystem/**'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // On two cores vitest takes one worker, though much of the time is spent waiting for timers and peers.
+    maxWorkers: 2,
     execArgv: ['--expose-gc']
   }
 }

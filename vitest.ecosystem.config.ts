@@ -8,9 +8,7 @@ const config: ViteUserConfig = {
     ...base.test,
     include: ['test/ecosystem/**/*.test.ts'],
     exclude: [],
-    globalSetup: ['test/ecosystem/install.ts'],
-    // On two cores vitest takes one worker, though much of the time here is spent waiting for timers and servers.
-    maxWorkers: 2
+    globalSetup: ['test/ecosystem/install.ts']
   }
 }
 

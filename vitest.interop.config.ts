@@ -7,6 +7,7 @@ const config: ViteUserConfig = {
     ...base.test,
     include: ['interop/**/*.test.ts'],
     globalSetup: ['interop/build.ts'],
+    maxWorkers: 1,
     testTimeout: 60_000
   }
 }
