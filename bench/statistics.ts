@@ -16,3 +16,9 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
 export function pairedRatios(numerators: readonly number[], denominators: readonly number[]): number[] {
   return numerators.map((value, round) => value / (denominators[round] ?? Number.NaN))
 }
+
+/** Another row is first in every round, so that none always runs behind the same other. */
+export function rotated<T>(items: readonly T[], by: number): T[] {
+  const start = by % items.length
+  return [...items.slice(start), ...items.slice(0, start)]
+}

@@ -1,14 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { BenchOptions } from '../arguments.ts'
 import { Child, stopAll } from '../child.ts'
 import type { GroupResult, Output, Verdict } from '../group.ts'
 import { numberOf, textOf } from '../reply.ts'
 import { type StackOptions, stackToArguments } from '../stack.ts'
-import { median, pairedRatios } from '../statistics.ts'
+import { median, pairedRatios, rotated } from '../statistics.ts'
 import { BULK_ROWS, type BulkRowName, CHUNK_BYTES } from './row.ts'
 
 const DEFAULT_SECONDS = 1
 /** How much longer than asked for a run may take before it counts as hanging, in ms. */
 const GRACE = 60_000
+/** Rest between two rows, in ms. */
+const SETTLE = 300
 const AT_LEAST = 0.9
 
 const RECEIVER = new URL('receiver-process.ts', import.meta.url)
@@ -48,8 +51,11 @@ async function measure(stack: StackOptions, rounds: number, seconds: number, out
     for (const row of BULK_ROWS) senders.set(row, await startRow(row, stack, children))
     for (let round = 0; round <= rounds; round += 1) {
       output.progress(`bulk: round ${round} of ${rounds}`)
-      for (const [row, sender] of senders) {
-        const reply = await sender.ask({ seconds }, seconds * 1000 + GRACE)
+      for (const row of rotated(BULK_ROWS, round)) {
+        // What the row before left to collect must not be collected on this one's time.
+        await sleep(SETTLE)
+        const reply = await senders.get(row)?.ask({ seconds }, seconds * 1000 + GRACE)
+        if (reply === undefined) continue
         // The first round warms up.
         if (round > 0) rates.get(row)?.push(numberOf(reply, 'bytes') / numberOf(reply, 'seconds'))
       }

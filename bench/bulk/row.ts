@@ -2,7 +2,10 @@ import type { StackOptions } from '../stack.ts'
 
 export const CHUNK_BYTES: number = 64 * 1024
 
-/** Pushes chunks for some seconds and resolves, when the other side has counted them, to how many bytes that were. */
+/**
+ * Pushes chunks for some seconds, over a new connection: yamux measures the round trip once a connection, and grows its
+ * windows by what it got then. Resolves, when the other side has counted them, to how many bytes that were.
+ */
 export type Push = (seconds: number) => Promise<number>
 
 /** One way to send bytes in one direction. The receiver answers the sender's end with its count, 8 bytes. */

@@ -1,6 +1,7 @@
 import { Child, stopAll } from '../child.ts'
 import { numberOf, textOf } from '../reply.ts'
 import { type StackOptions, stackToArguments } from '../stack.ts'
+import { rotated } from '../statistics.ts'
 import type { RowName } from './row.ts'
 import type { Scenario } from './scenarios.ts'
 
@@ -76,10 +77,4 @@ async function measureScenario(
     }
   }
   return { scenario, samples }
-}
-
-/** Another row is first in every round, so that none always runs behind the same other. */
-function rotated<T>(items: readonly T[], by: number): T[] {
-  const start = by % items.length
-  return [...items.slice(start), ...items.slice(0, start)]
 }

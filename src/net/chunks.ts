@@ -1,11 +1,17 @@
 import type { Writable } from 'node:stream'
+import type { Conn } from '../conn/conn.ts'
+
+const NOISE = '/noise'
 
 /** What a stream that does not decode strings hands over. */
 export type Chunk = Uint8Array | string
 
-/** libp2p may hold on to what it was given, while a writer may use its buffer again once it is called back. */
-export function ownBytes(chunk: Chunk, encoding: BufferEncoding): Uint8Array {
-  if (typeof chunk !== 'string') return Buffer.from(chunk)
+/**
+ * The bytes to give to a Conn. A writer may use its buffer again once it is called back, while libp2p may still hold it:
+ * noise has encrypted by then, TLS and who knows what else may not have. A copy costs a fifth of the speed.
+ */
+export function ownBytes(chunk: Chunk, encoding: BufferEncoding, conn: Conn | undefined): Uint8Array {
+  if (typeof chunk !== 'string') return conn?.connection.encryption === NOISE ? chunk : Buffer.from(chunk)
   // 'buffer' is an encoding to streams, but to nobody else.
   return Buffer.from(chunk, Buffer.isEncoding(encoding) ? encoding : 'utf8')
 }

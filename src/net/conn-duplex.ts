@@ -194,12 +194,12 @@ export class ConnDuplex extends Duplex {
   }
 
   override _write(chunk: Chunk, encoding: BufferEncoding, callback: Callback): void {
-    this.#write(ownBytes(chunk, encoding), callback)
+    this.#write(ownBytes(chunk, encoding, this._conn), callback)
   }
 
   override _writev(chunks: { chunk: Chunk; encoding: BufferEncoding }[], callback: Callback): void {
     const list = new Uint8ArrayList()
-    list.appendAll(chunks.map(({ chunk, encoding }) => ownBytes(chunk, encoding)))
+    list.appendAll(chunks.map(({ chunk, encoding }) => ownBytes(chunk, encoding, this._conn)))
     this.#write(list, callback)
   }
 

@@ -20,7 +20,10 @@ export const netSocket: BulkRow = {
     return async seconds => {
       const socket = net.connect({ peer: endpoint, protocol: PROTOCOL })
       await once(socket, 'connect')
-      return pushDuplex(socket, seconds)
+      const { connection } = socket
+      const bytes = await pushDuplex(socket, seconds)
+      await connection?.close()
+      return bytes
     }
   }
 }

@@ -17,8 +17,12 @@ export const rawStream: BulkRow = {
 
   async connect(endpoint, stack) {
     const node = await createNode(stack, 'dialler')
-    const connection = await node.dial(multiaddr(endpoint))
-    return async seconds => push(await connection.newStream(PROTOCOL, STREAM_LIMITS), seconds)
+    return async seconds => {
+      const connection = await node.dial(multiaddr(endpoint))
+      const bytes = await push(await connection.newStream(PROTOCOL, STREAM_LIMITS), seconds)
+      await connection.close()
+      return bytes
+    }
   }
 }
 
