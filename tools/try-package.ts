@@ -27,19 +27,27 @@ try {
   writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
   run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', join(project, packed.filename)])
 
-  const program = /```ts\n([^]*?)```/.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[1] ?? ''
-  writeFileSync(join(project, 'first.js'), program)
+  const [first = '', sockets = ''] = Array.from(
+    readFileSync(join(root, 'README.md'), 'utf8').matchAll(/```ts\n([^]*?)```/g),
+    match => match[1]
+  )
+  writeFileSync(join(project, 'first.js'), first)
   expect("README's first program", run(process.execPath, ['first.js']), 'HELLO\n')
+  writeFileSync(join(project, 'sockets.js'), sockets)
+  const printed = run(process.execPath, ['sockets.js']).trim().split('\n').toSorted().join(', ')
+  expect("README's program with sockets", printed, '200 GET /hello, true')
 
-  writeFileSync(join(project, 'first.ts'), program)
+  writeFileSync(join(project, 'first.ts'), first)
+  writeFileSync(join(project, 'sockets.ts'), sockets)
   run(process.execPath, [
     join(root, 'node_modules/typescript/bin/tsc'),
     ...'--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2024'.split(' '),
     ...'--lib es2024,esnext.disposable,dom --types node --typeRoots'.split(' '),
     join(root, 'node_modules/@types'),
-    'first.ts'
+    'first.ts',
+    'sockets.ts'
   ])
-  console.log('ok: its types, in strict mode and with every declaration checked')
+  console.log('ok: their types, in strict mode and with every declaration checked')
 
   const bin = join(project, 'node_modules/.bin/pointsub')
   const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))

@@ -45,9 +45,9 @@ export interface ConnectOptions {
   /** Another name of `protocol`, for code that connects to paths. */
   path?: string | undefined
   /** n stands for the protocol `/net/n`. */
-  port?: number | string | undefined
+  port?: number | string | null | undefined
   /** A peer id, a multiaddr, or a name for `resolve`. Default `'localhost'`. */
-  host?: string | undefined
+  host?: string | null | undefined
   /** Used in place of `resolve`. */
   lookup?: Lookup | undefined
   /** Taken and ignored: a stream has no address of its own. */

@@ -18,7 +18,7 @@ describe('the types of pointsub/net', () => {
       socket.on('data', data => expectTypeOf(data).toExtend<Buffer | string>())
       api.createServer(accepted => expectTypeOf(accepted).toEqualTypeOf<NetSocket>())
       http.get('http://x', {
-        createConnection: ({ host, port }) => api.connect({ host: host ?? '', port: port ?? 80 })
+        createConnection: ({ host, port }) => api.connect({ host, port })
       })
     }
     expectTypeOf(use).toBeFunction()
