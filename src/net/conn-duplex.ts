@@ -123,8 +123,9 @@ export class ConnDuplex extends Duplex {
     this.#lastConn = conn
     // Listeners run in the async context the socket was made in, as those of node:net do.
     const inContext = AsyncLocalStorage.snapshot()
+    const onData = (chunk: Uint8Array): boolean => this.#onData(chunk)
     conn.consume({
-      onData: chunk => inContext(() => this.#onData(chunk)),
+      onData: chunk => inContext(onData, chunk),
       onEnd: error => inContext(() => this.#onEnd(conn, error))
     })
   }
@@ -257,11 +258,11 @@ export class ConnDuplex extends Duplex {
     }
     this._unrefTimer()
     this.#sending = callback
-    this._activityChanged()
+    if (!this.#reading) this._activityChanged()
     conn.send(data, error => {
       if (this._conn !== conn) return
       this.#sending = undefined
-      this._activityChanged()
+      if (!this.#reading) this._activityChanged()
       this._unrefTimer()
       callback(error === undefined ? null : streamError('write', error, conn.readEnded))
     })
