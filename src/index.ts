@@ -23,4 +23,13 @@ export {
   type StopOptions
 } from './rpc/server.ts'
 export type { ClosestAnswer, SendClosestOptions } from './rpc/send-closest.ts'
-export type { Handler, RequestContext } from './rpc/types.ts'
+export type { AcceptedConns } from './rpc/accepted-conns.ts'
+export { PointSub, type PointSubOptions } from './rpc/pointsub.ts'
+export type {
+  ClientMetrics,
+  ConnectionInfo,
+  Handler,
+  RequestContext,
+  SendOptions,
+  ServerMetrics
+} from './rpc/types.ts'

@@ -17,6 +17,7 @@ export function withOptionTables(readme: string): string {
 }
 
 function show(row: OptionRow): string {
+  if ('choices' in row) return `\`${row.default}\``
   const MIB = 1024 * 1024
   if (row.unit === 'bytes' && row.default % MIB === 0) return `${row.default / MIB} MiB`
   return row.unit === 'ms' ? `${row.default.toLocaleString('en')} ms` : row.default.toLocaleString('en')

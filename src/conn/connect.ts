@@ -1,15 +1,33 @@
 import type { Connection } from '@libp2p/interface'
+import PQueue from 'p-queue'
 import type { Cancellation } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import type { PeerTarget } from '../core/peers.ts'
 import { toPointSubError } from './stream-errors.ts'
 
-/**
- * libp2p lets a dial join one that has just been aborted, and then it fails with that one or never ends. An aborted
- * dial leaves libp2p's queue within the turn of the event loop, so later dials wait for the next one.
- */
-const leavingQueue = new WeakMap<Host, Promise<void>>()
+/** Dials running at once on one host. libp2p has a queue of its own, but refuses what comes when that is full. */
+const PARALLEL_DIALS = 64
+
+/** A dial that several callers wait for; aborted when the last of them gives up. */
+interface SharedDial {
+  readonly connection: Promise<Connection>
+  readonly abort: AbortController
+  callers: number
+}
+
+interface Dials {
+  readonly queue: PQueue
+  /** By what is dialled. */
+  readonly shared: Map<string, SharedDial>
+  /**
+   * libp2p lets a dial join one that has just been aborted, and then it fails with that one or never ends. An aborted
+   * dial leaves libp2p's queue within the turn of the event loop, so later dials wait for the next one.
+   */
+  leaving: Promise<void> | undefined
+}
+
+const dialsOfHosts = new WeakMap<Host, Dials>()
 
 /** The connection to a peer: the open one if there is one, a new one otherwise. */
 export async function connect(host: Host, target: PeerTarget, cancellation: Cancellation): Promise<Connection> {
@@ -20,35 +38,68 @@ export async function connect(host: Host, target: PeerTarget, cancellation: Canc
       sent: false
     })
   }
-  for (let turn = leavingQueue.get(host); turn !== undefined; turn = leavingQueue.get(host)) await turn
-  const takeBack = cancellation.onCancel(() => leaveQueue(host))
   try {
-    cancellation.signal.throwIfAborted()
-    return await dialUntil(host, target, cancellation)
+    // libp2p returns the connection that is open: nothing to wait in line for.
+    if (isConnected(host, target))
+      return await cancellation.race(host.dial(target.dial, { signal: cancellation.signal }))
+    return await join(host, target, cancellation)
   } catch (cause) {
     throw toPointSubError(cancellation.reason ?? cause, 'ERR_DIAL_FAILED', `cannot reach ${target.name}`, {
       peer,
       sent: false
     })
-  } finally {
-    takeBack()
   }
 }
 
-/** libp2p takes its time to notice the signal in the middle of a handshake; the caller need not wait for that. */
-function dialUntil(host: Host, target: PeerTarget, cancellation: Cancellation): Promise<Connection> {
-  return new Promise((resolve, reject) => {
-    const takeBack = cancellation.onCancel(reject)
-    void host.dial(target.dial, { signal: cancellation.signal }).then(resolve, reject).finally(takeBack)
-  })
+export function isConnected(host: Host, { id }: PeerTarget): boolean {
+  return id !== undefined && host.getConnections(id).some(({ status }) => status === 'open')
 }
 
-function leaveQueue(host: Host): void {
+async function join(host: Host, target: PeerTarget, cancellation: Cancellation): Promise<Connection> {
+  const dials = dialsOf(host)
+  for (let turn = dials.leaving; turn !== undefined; turn = dials.leaving) await turn
+  if (cancellation.reason !== undefined) throw cancellation.reason
+  const dial = dials.shared.get(target.name) ?? start(host, target, dials)
+  dial.callers += 1
+  try {
+    return await cancellation.race(dial.connection)
+  } finally {
+    dial.callers -= 1
+    if (dial.callers === 0 && dials.shared.get(target.name) === dial) giveUp(dials, target, dial)
+  }
+}
+
+function start(host: Host, target: PeerTarget, dials: Dials): SharedDial {
+  const abort = new AbortController()
+  const { signal } = abort
+  const connection = dials.queue.add(() => host.dial(target.dial, { signal }), { signal })
+  const dial: SharedDial = { connection, abort, callers: 0 }
+  dials.shared.set(target.name, dial)
+  const forget = (): void => {
+    if (dials.shared.get(target.name) === dial) dials.shared.delete(target.name)
+  }
+  connection.then(forget, forget)
+  return dial
+}
+
+function giveUp(dials: Dials, target: PeerTarget, dial: SharedDial): void {
+  dials.shared.delete(target.name)
+  dial.abort.abort()
   const turn = new Promise<void>(resolve => {
     setTimeout(() => {
-      if (leavingQueue.get(host) === turn) leavingQueue.delete(host)
+      if (dials.leaving === turn) dials.leaving = undefined
       resolve()
     }, 0)
   })
-  leavingQueue.set(host, turn)
+  dials.leaving = turn
+}
+
+function dialsOf(host: Host): Dials {
+  const dials = dialsOfHosts.get(host) ?? {
+    queue: new PQueue({ concurrency: PARALLEL_DIALS }),
+    shared: new Map<string, SharedDial>(),
+    leaving: undefined
+  }
+  dialsOfHosts.set(host, dials)
+  return dials
 }

@@ -59,11 +59,20 @@ export class Listener implements AsyncDisposable {
     this.#backlog = backlog
   }
 
-  static async open(host: Host, protocol: string, options: ListenOptions): Promise<Listener> {
+  /** @param admit whether a stream may be accepted at all; it ends those that may not */
+  static async open(
+    host: Host,
+    protocol: string,
+    options: ListenOptions,
+    admit: (conn: Conn) => boolean = () => true
+  ): Promise<Listener> {
     const { backlog = 511 } = options
     checkCount('backlog', backlog, 0)
     const listener = new Listener(protocol, backlog)
-    listener.#stop = await handleConns(host, protocol, conn => listener.#onConn(conn), options)
+    const onConn = (conn: Conn): void => {
+      if (admit(conn)) listener.#onConn(conn)
+    }
+    listener.#stop = await handleConns(host, protocol, onConn, options)
     // As a listening server does, also on a host that was let go.
     listener.#releaseHost = host.hold?.()
     return listener

@@ -20,9 +20,12 @@ export class Cancellation implements Disposable {
   readonly #what: string
   readonly #callerSignal: AbortSignal | undefined
   readonly #timer: Timer | undefined
+  readonly #deadline: number
   #listeners: ((reason: PointSubError) => void)[] = []
   #controller: AbortController | undefined
   #reason: PointSubError | undefined
+  /** Leaves the whole that this is a part of. */
+  #release: (() => void) | undefined
 
   /**
    * @throws PointSubError `ERR_ABORTED` or `ERR_TIMEOUT` when the signal is already aborted, `ERR_INVALID_ARGUMENT` when
@@ -34,6 +37,7 @@ export class Cancellation implements Disposable {
     if (signal?.aborted) throw abortError(signal, what)
     this.#what = what
     this.#callerSignal = signal
+    this.#deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout
     if (timeout !== undefined) {
       this.#timer = startTimer(timeout, () =>
         this.cancel(new PointSubError('ERR_TIMEOUT', `${what} took longer than ${timeout} ms`))
@@ -45,6 +49,11 @@ export class Cancellation implements Disposable {
   /** Why the operation was cancelled, if it was. */
   get reason(): PointSubError | undefined {
     return this.#reason
+  }
+
+  /** Milliseconds until the deadline. */
+  get remaining(): number {
+    return this.#deadline - performance.now()
   }
 
   /** An AbortSignal for libp2p's calls, made when first asked for. */
@@ -68,6 +77,39 @@ export class Cancellation implements Disposable {
     }
   }
 
+  /**
+   * Resolves as `promise` does, or rejects on cancellation; what becomes of the promise then is its maker's business.
+   *
+   * @throws PointSubError the reason
+   */
+  async race<T>(promise: Promise<T>): Promise<T> {
+    const cancelled = Promise.withResolvers<never>()
+    const takeBack = this.onCancel(cancelled.reject)
+    try {
+      return await Promise.race([promise, cancelled.promise])
+    } finally {
+      takeBack()
+    }
+  }
+
+  /** Resolves after so many milliseconds. @throws PointSubError the reason, on cancellation */
+  async sleep(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = startTimer(ms, resolve)
+    try {
+      await this.race(promise)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** A part of the operation, perhaps with a deadline of its own; it is cancelled with the whole. Dispose it, too. */
+  part(what: string, timeout?: number): Cancellation {
+    const part = new Cancellation({ timeout }, what)
+    part.#release = this.onCancel(reason => part.cancel(reason))
+    return part
+  }
+
   cancel(reason: PointSubError): void {
     if (this.#reason !== undefined) return
     this.#reason = reason
@@ -79,6 +121,7 @@ export class Cancellation implements Disposable {
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer)
+    this.#release?.()
     this.#callerSignal?.removeEventListener('abort', this.#onAbort)
   }
 

@@ -27,6 +27,10 @@ export type ErrorCode =
   | 'ERR_LISTEN_FAILED'
   /** The listener was closed. */
   | 'ERR_LISTENER_CLOSED'
+  /** A server has as many streams open as it takes; see `maxConcurrentConns`. */
+  | 'ERR_MAX_CONNS'
+  /** The streams of a server, or those of one peer, hold more bytes than they may; see `maxMemoryUsage`. */
+  | 'ERR_MEMORY_LIMIT'
   /** A message is larger than `maxBlockSize`. */
   | 'ERR_MESSAGE_TOO_LARGE'
   /** No node to ask is known for the protocol. */
@@ -91,6 +95,13 @@ export class PointSubError extends Error {
       protocol: this.protocol ?? details.protocol,
       sent: this.sent ?? details.sent
     })
+  }
+
+  /** The same error for a request that an earlier try has sent. */
+  withSent(): PointSubError {
+    if (this.sent === true) return this
+    const { peer, protocol } = this
+    return new PointSubError(this.code, this.message, { cause: this.cause ?? this, peer, protocol, sent: true })
   }
 }
 

@@ -2,52 +2,99 @@ import { PointSubError, textOf } from './errors.ts'
 import { LONGEST_TIMER } from './timers.ts'
 
 /** One numeric option: its default, its bounds and its text. README's tables are checked against these rows. */
-export interface OptionRow {
+export interface NumberRow {
   readonly default: number
   readonly min: number
   readonly max: number
-  readonly unit: 'ms' | 'bytes' | 'count'
+  /** Only a `ratio` may be a broken number. */
+  readonly unit: 'ms' | 'bytes' | 'count' | 'ratio'
   readonly doc: string
 }
 
+/** One option that takes one of a few values. */
+export interface ChoiceRow<T extends string | boolean> {
+  readonly default: T
+  readonly choices: readonly T[]
+  readonly doc: string
+}
+
+export type OptionRow = NumberRow | ChoiceRow<string> | ChoiceRow<boolean>
+
 export type OptionTable = Readonly<Record<string, OptionRow>>
+
+type Value<R extends OptionRow> = R extends ChoiceRow<infer T> ? T : number
 
 /** The options of a table with every value filled in. */
 export type Resolved<T extends OptionTable> = {
-  readonly [K in keyof T]: number
+  readonly [K in keyof T]: Value<T[K]>
 }
 
 /** The options of a table as a user gives them. */
 export type Given<T extends OptionTable> = {
-  readonly [K in keyof T]?: number | undefined
+  readonly [K in keyof T]?: Value<T[K]> | undefined
 }
 
 const MIB = 1024 * 1024
-const ms = (value: number, doc: string): OptionRow => ({ default: value, min: 1, max: LONGEST_TIMER, unit: 'ms', doc })
-const bytes = (value: number, max: number, doc: string): OptionRow => ({
+const ms = (value: number, doc: string): NumberRow => ({ default: value, min: 1, max: LONGEST_TIMER, unit: 'ms', doc })
+const onOff = (value: boolean, doc: string): ChoiceRow<boolean> => ({ default: value, choices: [true, false], doc })
+const bytes = (value: number, max: number, doc: string): NumberRow => ({
   default: value,
   min: 1,
   max,
   unit: 'bytes',
   doc
 })
-const count = (value: number, doc: string, max = 1_000_000): OptionRow => ({
+const count = (value: number, doc: string, max = 1_000_000, min = 1): NumberRow => ({
   default: value,
-  min: 1,
+  min,
   max,
   unit: 'count',
   doc
 })
 
-type ClientOption =
-  | 'maxBlockSize'
+type ClientNumber =
   | 'timeout'
   | 'connectTimeout'
+  | 'writeTimeout'
+  | 'readTimeout'
+  | 'maxRetries'
+  | 'retryInterval'
+  | 'retryBudget'
+  | 'maxBlockSize'
+  | 'maxTotalConns'
   | 'maxStreamsPerPeer'
-  | 'maxRequestsPerStream'
+  | 'maxIdleConns'
+  | 'maxIdleConnsPerPeer'
+  | 'idleConnTimeout'
   | 'idleTimeout'
+  | 'maxRequestsPerStream'
 
-type ServerOption = 'maxBlockSize' | 'readTimeout' | 'writeTimeout' | 'idleTimeout' | 'maxStreamsPerConnection'
+type ServerNumber =
+  | 'readTimeout'
+  | 'writeTimeout'
+  | 'connectTimeout'
+  | 'idleTimeout'
+  | 'maxBlockSize'
+  | 'maxConcurrentConns'
+  | 'minConcurrentConns'
+  | 'maxLoadFactor'
+  | 'loadInterval'
+  | 'maxRequestsPerConn'
+  | 'maxStreamsPerConnection'
+  | 'cleanupInterval'
+  | 'maxIdleTime'
+  | 'maxIdlePerPeer'
+  | 'maxMemoryUsage'
+  | 'maxMemoryUsagePerPeer'
+  | 'bufferPoolSize'
+
+type ClientTable = Readonly<Record<ClientNumber, NumberRow>> & {
+  readonly retryBackoff: ChoiceRow<'constant' | 'exponential'>
+  readonly idempotent: ChoiceRow<boolean>
+  readonly enableCompression: ChoiceRow<boolean>
+}
+
+type ServerTable = Readonly<Record<ServerNumber, NumberRow>> & { readonly enableCompression: ChoiceRow<boolean> }
 
 type HostOption =
   | 'maxConnections'
@@ -65,34 +112,95 @@ const LARGEST_BLOCK = 1024 * MIB
 
 /** Every option and its default in one place; names and values are Go PointSub's wherever Go has the option. */
 export const OPTIONS: {
-  readonly client: Readonly<Record<ClientOption, OptionRow>>
-  readonly server: Readonly<Record<ServerOption, OptionRow>>
-  readonly host: Readonly<Record<HostOption, OptionRow>>
+  readonly client: ClientTable
+  readonly server: ServerTable
+  readonly host: Readonly<Record<HostOption, NumberRow>>
 } = {
   client: {
-    maxBlockSize: bytes(32 * MIB, LARGEST_BLOCK, 'Largest request sent and largest answer accepted.'),
-    timeout: ms(30_000, 'Bound on one whole call, from `send()` to its answer; per call by `send(…, { timeout })`.'),
+    timeout: ms(30_000, 'Bound on one whole call, its retries included; per call by `send(…, { timeout })`.'),
     connectTimeout: ms(5_000, 'Bound on dialling a peer and opening a stream.'),
+    writeTimeout: ms(30_000, 'Longest time a request may wait for a peer that does not read.'),
+    readTimeout: ms(30_000, 'Longest wait for an answer to begin, and between two of its bytes.'),
+    maxRetries: count(3, 'How often a failed request is tried again; 0 turns retries off.', 1_000, 0),
+    retryInterval: ms(1_000, 'Wait before a retry; with exponential backoff the first one.'),
+    retryBackoff: {
+      default: 'constant',
+      choices: ['constant', 'exponential'],
+      doc: '`constant` waits `retryInterval` each time, as Go does. `exponential` doubles it each time up to 32 times it, and waits a random part of that (full jitter).'
+    },
+    retryBudget: count(100, 'Retries that may be made in a row; each call that succeeds gives a tenth of one back.'),
+    idempotent: onOff(
+      true,
+      'Whether a request that may have reached the peer may be sent again, as Go does. Set it to `false` where a handler must not run twice; per call by `send(…, { idempotent })`.'
+    ),
+    maxBlockSize: bytes(32 * MIB, LARGEST_BLOCK, 'Largest request sent and largest answer accepted.'),
+    maxTotalConns: count(100, 'Streams open at once, over all peers and protocols; more calls wait in order.'),
     maxStreamsPerPeer: count(
       64,
       'Streams open at once to one peer and protocol; more calls wait in order. Go peers reset above 75.',
       1_000
     ),
+    maxIdleConns: count(100, 'Unused streams kept, over all peers; those unused longest go first.', 1_000_000, 0),
+    maxIdleConnsPerPeer: count(10, 'Unused streams kept to one peer and protocol.', 1_000_000, 0),
+    idleConnTimeout: ms(300_000, 'An unused stream is closed after this time; `idleTimeout` is less by default.'),
+    idleTimeout: ms(
+      25_000,
+      'The same for a peer that may end streams itself: Go does after 30 s. The smaller one of the two holds.'
+    ),
     maxRequestsPerStream: count(
       10_000,
       'Requests sent on one stream before it is replaced; Go ends a stream after 10,000.'
     ),
-    idleTimeout: ms(25_000, 'An unused stream is closed after this time; Go ends it after 30 s.')
+    enableCompression: onOff(true, 'Compression on wires that have it. The plain wire, Go’s, has none.')
   },
   server: {
-    maxBlockSize: bytes(32 * MIB, LARGEST_BLOCK, 'Largest request accepted and largest answer sent.'),
     readTimeout: ms(30_000, 'Longest wait between two bytes of one request.'),
     writeTimeout: ms(30_000, 'Longest time an answer may wait for a peer that does not read.'),
-    idleTimeout: ms(60_000, 'A stream without a request is ended after this time.'),
+    connectTimeout: ms(5_000, 'Taken because Go takes it. A server does not connect, so it has no effect, as in Go.'),
+    idleTimeout: ms(60_000, 'A stream between two requests is ended after this time.'),
+    maxBlockSize: bytes(32 * MIB, LARGEST_BLOCK, 'Largest request accepted and largest answer sent.'),
+    maxConcurrentConns: count(
+      1_000,
+      'Streams served at once to start with; it adapts between `minConcurrentConns` and 10,000. One below `minConcurrentConns` is fixed.'
+    ),
+    minConcurrentConns: count(100, 'What `maxConcurrentConns` does not adapt below.'),
+    maxLoadFactor: {
+      default: 0.8,
+      min: 0.4,
+      max: 1,
+      unit: 'ratio',
+      doc: 'Share of `maxConcurrentConns` above which it shrinks by a tenth; below 0.4 it grows by a tenth.'
+    },
+    loadInterval: {
+      default: 0,
+      min: 0,
+      max: LONGEST_TIMER,
+      unit: 'ms',
+      doc: 'Least time between two such steps; 0 takes one whenever a stream comes or goes, as Go does.'
+    },
+    maxRequestsPerConn: count(10_000, 'Requests served on one stream, which is ended behind the last answer.'),
     maxStreamsPerConnection: count(
       10_000,
       'Inbound streams of one protocol on one connection; more are reset by libp2p.'
-    )
+    ),
+    cleanupInterval: ms(300_000, 'How often streams are looked at for `maxIdleTime`.'),
+    maxIdleTime: ms(1_800_000, 'A stream on which nothing was sent for so long is ended, accepted raw ones included.'),
+    maxIdlePerPeer: count(
+      64,
+      'Streams that one peer may leave open after an answer, of one protocol. Above it the oldest are reset after a second: Go clients never close theirs.'
+    ),
+    maxMemoryUsage: bytes(
+      1024 * MIB,
+      Number.MAX_SAFE_INTEGER,
+      'Bytes of requests, answers and what waits to be read, over all peers. Above it the largest holder is reset and new requests are refused.'
+    ),
+    maxMemoryUsagePerPeer: bytes(256 * MIB, Number.MAX_SAFE_INTEGER, 'The same for one peer.'),
+    bufferPoolSize: bytes(
+      4 * 1024,
+      LARGEST_BLOCK,
+      'First buffer of a request that comes in pieces; it grows as they come.'
+    ),
+    enableCompression: onOff(true, 'Compression on wires that have it. The plain wire, Go’s, has none.')
   },
   host: {
     maxConnections: count(1_000, 'Connections kept; above it unused ones are pruned and new inbound ones refused.'),
@@ -141,17 +249,28 @@ export function resolveOptions<T extends OptionTable>(table: T, given: Given<T>,
       )
     }
   }
-  const entries = Object.entries(table).map(([name, row]) => [name, resolveOne(`${where}: ${name}`, row, given[name])])
+  const entries = Object.entries<OptionRow>(table).map(([name, row]) => {
+    const value: unknown = given[name]
+    if (value !== undefined && !isAllowed(row, value)) {
+      throw new PointSubError(
+        'ERR_INVALID_CONFIG',
+        `${where}: ${name} must be ${whatIsAllowed(row)}, not ${textOf(value)}`
+      )
+    }
+    return [name, value ?? row.default]
+  })
   return Object.freeze(Object.fromEntries(entries))
 }
 
-function resolveOne(what: string, row: OptionRow, value: number | undefined): number {
-  if (value === undefined) return row.default
-  if (!Number.isInteger(value) || value < row.min || value > row.max) {
-    throw new PointSubError(
-      'ERR_INVALID_CONFIG',
-      `${what} must be a whole number${row.unit === 'count' ? '' : ` of ${row.unit}`} from ${row.min} to ${row.max}, not ${textOf(value)}`
-    )
-  }
-  return value
+function isAllowed(row: OptionRow, value: unknown): boolean {
+  if ('choices' in row) return row.choices.some(choice => choice === value)
+  if (typeof value !== 'number' || !(row.unit === 'ratio' || Number.isInteger(value))) return false
+  return value >= row.min && value <= row.max
+}
+
+function whatIsAllowed(row: OptionRow): string {
+  if ('choices' in row) return row.choices.join(' or ')
+  const number = row.unit === 'ratio' ? 'a number' : 'a whole number'
+  const unit = row.unit === 'ms' || row.unit === 'bytes' ? ` of ${row.unit}` : ''
+  return `${number}${unit} from ${row.min} to ${row.max}`
 }

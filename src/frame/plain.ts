@@ -6,6 +6,7 @@ export const HEADER_BYTES = 4
 
 /** The first buffer of a frame that arrives in pieces; it doubles from there, so memory follows bytes, not claims. */
 const FIRST_BUFFER = 256
+const NOTHING = new Uint8Array(0)
 
 /**
  * One message on the plain wire, Go PointSub's (go-msgio): its length as a u32 in big-endian order, then its bytes.
@@ -51,16 +52,27 @@ function checkLength(length: number, maxBytes: number, received: boolean): void 
  */
 export class FrameDecoder {
   readonly #maxBytes: number
+  readonly #firstBuffer: number
   /** The unread rest of the last chunk. */
-  #chunk: Uint8Array = new Uint8Array(0)
+  #chunk: Uint8Array = NOTHING
   /** Bytes of a header or body that spans chunks. */
-  #partial: Uint8Array = new Uint8Array(0)
+  #partial: Uint8Array = NOTHING
   #have = 0
   /** Length of the body being read; undefined while its header is. */
   #length: number | undefined
 
-  constructor(maxBytes: number) {
+  /**
+   * @param maxBytes of one body
+   * @param firstBuffer bytes taken at once for a body that arrives in pieces
+   */
+  constructor(maxBytes: number, firstBuffer: number = FIRST_BUFFER) {
     this.#maxBytes = maxBytes
+    this.#firstBuffer = firstBuffer
+  }
+
+  /** Bytes kept until more come. */
+  get bytesHeld(): number {
+    return this.#partial.byteLength + this.#chunk.byteLength
   }
 
   /** Whether the bytes so far end within a frame. */
@@ -103,20 +115,21 @@ export class FrameDecoder {
     this.#have += piece.byteLength
     if (this.#have < length) return undefined
     const whole = this.#partial.subarray(0, length)
-    this.#partial = new Uint8Array(0)
+    this.#partial = NOTHING
     this.#have = 0
     return whole
   }
 
   #consume(bytes: number): Uint8Array {
     const piece = this.#chunk.subarray(0, bytes)
-    this.#chunk = this.#chunk.subarray(bytes)
+    // Even an empty view would keep the whole chunk alive.
+    this.#chunk = bytes === this.#chunk.byteLength ? NOTHING : this.#chunk.subarray(bytes)
     return piece
   }
 
   #reserve(length: number, needed: number): void {
     if (needed <= this.#partial.byteLength) return
-    const size = Math.min(length, Math.max(FIRST_BUFFER, needed, this.#partial.byteLength * 2))
+    const size = Math.min(length, Math.max(this.#firstBuffer, needed, this.#partial.byteLength * 2))
     const larger = new Uint8Array(size)
     larger.set(this.#partial.subarray(0, this.#have))
     this.#partial = larger

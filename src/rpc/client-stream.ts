@@ -1,7 +1,10 @@
 import type { Conn } from '../conn/conn.ts'
 import type { Cancellation } from '../core/cancellation.ts'
-import { PointSubError } from '../core/errors.ts'
+import { type ErrorCode, PointSubError } from '../core/errors.ts'
+import type { OPTIONS, Resolved } from '../core/options.ts'
 import { FrameDecoder } from '../frame/plain.ts'
+import type { Clocked } from './served-stream.ts'
+import type { Sweepable } from './sweeper.ts'
 
 /** How long a peer may take to end a stream that is not needed any more, in ms. */
 const LINGER = 1_000
@@ -12,28 +15,45 @@ const LINGER = 1_000
  */
 export type StreamEnd = 'fin' | 'refused' | 'unused' | 'failure'
 
+interface Call {
+  readonly answer: PromiseWithResolvers<Uint8Array>
+  /** Takes the call's interest in its cancellation back. */
+  takeBack: (() => void) | undefined
+  /** Whether libp2p has taken the whole request. */
+  written: boolean
+}
+
 /** One outbound stream of the plain wire: one request at a time, any number one after the other. */
-export class ClientStream {
-  readonly #conn: Conn
+export class ClientStream implements Sweepable, Clocked {
+  readonly conn: Conn
+  readonly createdAt: number = performance.now()
+  readonly #options: Resolved<typeof OPTIONS.client>
   readonly #decoder: FrameDecoder
-  readonly #onEnd: (how: StreamEnd) => void
-  #answer: PromiseWithResolvers<Uint8Array> | undefined
+  readonly #onEnd: (stream: ClientStream, how: StreamEnd) => void
+  #call: Call | undefined
   #used = false
   /** Why no request can be sent on it any more. */
   #ended: PointSubError | undefined
   /** What had been written before the request in flight. */
   #writtenBefore = 0
+  #unsent = 0
   /** Requests answered so far. */
   requests = 0
-  /** When the last answer came, on performance.now()'s clock. */
-  lastUsed: number = performance.now()
+  /** When something last happened on it, on performance.now()'s clock. */
+  lastActive: number = this.createdAt
 
   /** @param onEnd called once when the stream can serve no more requests */
-  constructor(conn: Conn, maxBlockSize: number, onEnd: (how: StreamEnd) => void) {
-    this.#conn = conn
-    this.#decoder = new FrameDecoder(maxBlockSize)
+  constructor(
+    conn: Conn,
+    options: Resolved<typeof OPTIONS.client>,
+    onEnd: (stream: ClientStream, how: StreamEnd) => void
+  ) {
+    this.conn = conn
+    this.#options = options
+    this.#decoder = new FrameDecoder(options.maxBlockSize)
     this.#onEnd = onEnd
-    void this.#readAnswers()
+    conn.consume({ onData: chunk => this.#onData(chunk), onEnd: error => this.#onConnEnd(error) })
+    conn.flow()
   }
 
   /** Whether no request can be sent on it any more. */
@@ -41,8 +61,9 @@ export class ClientStream {
     return this.#ended !== undefined
   }
 
-  get conn(): Conn {
-    return this.#conn
+  /** Whether a request could be sent on it now. */
+  get isIdle(): boolean {
+    return this.#ended === undefined && this.#call === undefined
   }
 
   /**
@@ -51,64 +72,77 @@ export class ClientStream {
    *
    * @throws PointSubError with `sent`
    */
-  async request(frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
+  request(frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
     const refusal = cancellation.reason ?? this.#ended
-    if (refusal !== undefined) throw refusal.with({ sent: false })
-    const answer = Promise.withResolvers<Uint8Array>()
-    this.#answer = answer
+    if (refusal !== undefined) return Promise.reject(refusal.with({ sent: false }))
     this.#used = true
-    this.#writtenBefore = this.#conn.bytesWritten
-    const takeBack = cancellation.onCancel(reason => this.#end(reason))
+    this.#writtenBefore = this.conn.bytesWritten
+    this.lastActive = performance.now()
+    const call: Call = { answer: Promise.withResolvers(), takeBack: undefined, written: false }
+    this.#call = call
+    // No closure here holds the frame: an error keeps the functions alive that it was made in.
+    call.takeBack = cancellation.onCancel(reason => this.#end(reason))
     // The answer decides, not the write: a peer may answer, or end the stream, before it has read everything.
-    this.#conn.write(frame).catch((error: unknown) => this.#end(error))
-    try {
-      const body = await answer.promise
-      this.requests += 1
-      this.lastUsed = performance.now()
-      return body
-    } finally {
-      takeBack()
-      this.#answer = undefined
-    }
+    this.conn.send(frame, error => this.#onWritten(call, error))
+    return call.answer.promise
   }
 
   /** Ends the stream politely if it is unused, at once otherwise; resolves when it is gone. */
   async close(reason: PointSubError): Promise<void> {
-    if (this.#answer === undefined) this.#retire(reason, 'unused')
+    if (this.#call === undefined) this.#retire(reason, 'unused')
     else this.#end(reason)
-    await this.#conn.closed
+    await this.conn.closed
   }
 
-  async #readAnswers(): Promise<void> {
-    try {
-      for (;;) {
-        const chunk = await this.#conn.read()
-        if (chunk === null) {
-          this.#onFin()
-          return
-        }
-        this.#decoder.push(chunk)
-        for (let body = this.#decoder.next(); body !== undefined; body = this.#decoder.next()) this.#deliver(body)
-      }
-    } catch (error) {
-      // A stream that was closed on this side stops reading with an error, too.
-      if (this.#ended === undefined) this.#end(error)
+  sweep(now: number): void {
+    if (this.#call === undefined) return
+    const { readTimeout, writeTimeout } = this.#options
+    const unsent = this.conn.bytesUnsent
+    if (unsent !== this.#unsent) {
+      this.#unsent = unsent
+      this.lastActive = now
     }
+    const waited = now - this.lastActive
+    const [option, limit] = this.#call.written ? ['readTimeout', readTimeout] : ['writeTimeout', writeTimeout]
+    if (waited <= limit) return
+    const what = this.#call.written ? 'answer' : 'take the request'
+    this.#end(this.#error('ERR_TIMEOUT', `the peer took longer to ${what} than ${option}, ${limit} ms`))
+  }
+
+  #onData(chunk: Uint8Array): boolean {
+    this.lastActive = performance.now()
+    this.#decoder.push(chunk)
+    try {
+      for (let body = this.#decoder.next(); body !== undefined; body = this.#decoder.next()) this.#deliver(body)
+    } catch (error) {
+      this.#end(error)
+    }
+    return this.#ended === undefined
+  }
+
+  #onWritten(call: Call, error: PointSubError | undefined): void {
+    call.written = true
+    if (this.#call !== call) return
+    if (error === undefined) this.lastActive = performance.now()
+    else this.#end(error)
   }
 
   #deliver(body: Uint8Array): void {
-    if (this.#answer === undefined) {
-      throw this.#error('ERR_INVALID_FRAME', 'the peer sent an answer to no request')
-    }
-    const { resolve } = this.#answer
-    this.#answer = undefined
-    resolve(body)
+    const call = this.#call
+    if (call === undefined) throw this.#error('ERR_INVALID_FRAME', 'the peer sent an answer to no request')
+    this.#call = undefined
+    this.requests += 1
+    call.takeBack?.()
+    call.answer.resolve(body)
   }
 
-  #onFin(): void {
-    if (this.#decoder.inFrame) {
+  #onConnEnd(error: PointSubError | undefined): void {
+    if (this.#ended !== undefined) return
+    if (error !== undefined) {
+      this.#end(error)
+    } else if (this.#decoder.inFrame) {
       this.#end(this.#error('ERR_UNEXPECTED_EOF', 'the stream ended in the middle of an answer'))
-    } else if (this.#answer !== undefined) {
+    } else if (this.#call !== undefined) {
       const message = 'the peer ended the stream without an answer; its handler may have failed'
       this.#end(this.#error('ERR_NO_RESPONSE', message), 'fin')
     } else {
@@ -122,34 +156,32 @@ export class ClientStream {
   /** Ends a stream that carries no request. */
   #retire(reason: PointSubError, how: StreamEnd): void {
     this.#markEnded(reason, how)
-    this.#conn.close({ linger: LINGER }).catch((error: unknown) => this.#conn.reset(asError(error)))
+    this.conn.close({ linger: LINGER }).catch((error: unknown) => this.conn.reset(error))
   }
 
   /** Fails the request in flight, if any, and gives the stream up. */
   #end(cause: unknown, how?: StreamEnd): void {
     const error = cause instanceof PointSubError ? cause : this.#error('ERR_STREAM_RESET', String(cause))
     this.#markEnded(error, how ?? (error.code === 'ERR_STREAM_RESET' ? 'refused' : 'failure'))
-    const sent = this.#conn.bytesWritten > this.#writtenBefore
-    this.#answer?.reject(error.with({ peer: this.#peer, protocol: this.#conn.protocol, sent }))
-    this.#answer = undefined
-    this.#conn.reset(error)
+    const sent = this.conn.bytesWritten > this.#writtenBefore
+    const call = this.#call
+    this.#call = undefined
+    call?.takeBack?.()
+    call?.answer.reject(error.with({ peer: this.#peer, protocol: this.conn.protocol, sent }))
+    this.conn.reset(error)
   }
 
   #markEnded(reason: PointSubError, how: StreamEnd): void {
     if (this.#ended !== undefined) return
     this.#ended = reason
-    this.#onEnd(how)
+    this.#onEnd(this, how)
   }
 
   get #peer(): string {
-    return this.#conn.remotePeer.toString()
+    return this.conn.remotePeer.toString()
   }
 
-  #error(code: 'ERR_INVALID_FRAME' | 'ERR_NO_RESPONSE' | 'ERR_STREAM_RESET' | 'ERR_UNEXPECTED_EOF', message: string) {
-    return new PointSubError(code, message, { peer: this.#peer, protocol: this.#conn.protocol })
+  #error(code: ErrorCode, message: string): PointSubError {
+    return new PointSubError(code, message, { peer: this.#peer, protocol: this.conn.protocol })
   }
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
 }

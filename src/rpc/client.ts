@@ -1,72 +1,73 @@
-import { isPeerId, type PeerId } from '@libp2p/interface'
-import { openConn } from '../conn/dial.ts'
-import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
+import type { PeerId } from '@libp2p/interface'
 import { checkProtocol } from '../core/arguments.ts'
-import { PointSubError, textOf } from '../core/errors.ts'
+import { Cancellation } from '../core/cancellation.ts'
+import { messageOf, PointSubError, textOf } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
-import { isKnown, type KnownPeer, type PeerLike, type PeerTarget, parseKnownPeer, parsePeer } from '../core/peers.ts'
+import { isKnown, type PeerLike, type PeerTarget, parseKnownPeer, parsePeer } from '../core/peers.ts'
 import { encodeFrame } from '../frame/plain.ts'
-import { NodeTable } from '../route/node-table.ts'
-import { ClientStream } from './client-stream.ts'
+import { NodeTable, type ServerNode } from '../route/node-table.ts'
 import { PeerLookup } from './peer-lookup.ts'
+import { Retry } from './retry.ts'
 import { askInOrder, type ClosestAnswer, type SendClosestOptions } from './send-closest.ts'
-import { StreamHabits } from './stream-habits.ts'
-import { StreamPool } from './stream-pool.ts'
-import { Sweeper } from './sweeper.ts'
+import { describeStream } from './served-stream.ts'
+import { StreamPools } from './stream-pools.ts'
+import type { ClientMetrics, ConnectionInfo, SendOptions } from './types.ts'
 
-export type ClientOptions = Given<typeof OPTIONS.client>
+export interface ClientOptions extends Given<typeof OPTIONS.client> {
+  /** The peers that serve each protocol, for `sendClosest()`: as `addServerNode()` for each of them. */
+  serverProtocols?: Readonly<Record<string, readonly PeerLike[]>> | undefined
+}
 
 /** Sends requests to any number of peers and protocols from one host: Go PointSub's `Client`. */
 export class Client implements AsyncDisposable {
   readonly #host: Host
   readonly #options: Resolved<typeof OPTIONS.client>
-  readonly #habits = new StreamHabits()
-  readonly #pools = new Map<string, StreamPool>()
-  readonly #sweeper: Sweeper
+  readonly #pools: StreamPools
   readonly #lookup: PeerLookup
+  readonly #retry: Retry
   readonly #nodes = new NodeTable()
+  readonly #metrics = { totalRequests: 0, failedRequests: 0, activeRequests: 0, bytesRead: 0, bytesWritten: 0 }
+  readonly #calls = new Set<Cancellation>()
   #closed: PointSubError | undefined
 
   /** @throws PointSubError `ERR_INVALID_CONFIG` */
   constructor(host: Host, options: ClientOptions = {}) {
+    const { serverProtocols = {}, ...given } = options
     this.#host = host
-    this.#options = resolveOptions(OPTIONS.client, options, 'Client')
-    this.#sweeper = new Sweeper(this.#options.idleTimeout)
+    this.#options = resolveOptions(OPTIONS.client, given, 'Client')
+    this.#pools = new StreamPools(host, this.#options)
     this.#lookup = new PeerLookup(host, this.#options.connectTimeout)
+    this.#retry = new Retry(this.#options)
+    addNodes(this, serverProtocols)
   }
 
   /**
-   * Sends one request and resolves to its answer. Streams are reused, concurrent calls are safe.
+   * Sends one request and resolves to its answer. Streams are reused, concurrent calls are safe. A request that fails
+   * is tried again up to `maxRetries` times; one that may have reached the peer only if it is `idempotent`, which it is
+   * unless you say otherwise.
    *
    * @param peer a PeerId, its text, a multiaddr, its text, or several multiaddrs of one peer
-   * @param options `signal` aborts the call, `timeout` (ms) bounds it instead of the client's `timeout`
+   * @param options `signal` aborts the call, `timeout` (ms) bounds it instead of the client's `timeout`, `idempotent`
    * @throws PointSubError with `sent` (`false`: the peer has certainly not seen the request) and `code`
    * `ERR_INVALID_PEER`, `ERR_INVALID_ARGUMENT`, `ERR_DIAL_SELF`, `ERR_PEER_NOT_FOUND`, `ERR_DIAL_FAILED`,
    * `ERR_PROTOCOL_UNSUPPORTED`, `ERR_MESSAGE_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NO_RESPONSE`,
    * `ERR_UNEXPECTED_EOF`, `ERR_INVALID_FRAME`, `ERR_STREAM_RESET`, `ERR_CONNECTION_LOST`, `ERR_CLIENT_CLOSED`
    */
-  async send(peer: PeerLike, protocol: string, request: Uint8Array, options: CancelOptions = {}): Promise<Uint8Array> {
-    let target: PeerTarget | undefined
-    try {
-      const frame = this.#check(protocol, request)
-      target = parsePeer(peer)
-      const { signal, timeout = this.#options.timeout } = options
-      using cancellation = new Cancellation({ signal, timeout }, 'the call')
-      const known = isKnown(target) ? target : await this.#lookup.find(target, cancellation)
-      const pool = this.#pool(known, protocol)
-      const acquired = pool.acquire(cancellation)
-      const stream = acquired instanceof ClientStream ? acquired : await acquired
+  send(peer: PeerLike, protocol: string, request: Uint8Array, options: SendOptions = {}): Promise<Uint8Array> {
+    return this.#count(request, async () => {
+      let target: PeerTarget | undefined
       try {
-        return await stream.request(frame, cancellation)
-      } finally {
-        pool.release(stream)
+        const frame = this.#check(protocol, request)
+        target = parsePeer(peer)
+        const asked = target
+        return await this.#run(options, cancellation => this.#attempt(asked, protocol, frame, cancellation))
+      } catch (error) {
+        throw error instanceof PointSubError
+          ? error.with({ peer: target?.id?.toString() ?? target?.name ?? textOf(peer), protocol, sent: false })
+          : error
       }
-    } catch (error) {
-      throw error instanceof PointSubError
-        ? error.with({ peer: target?.id?.toString() ?? target?.name ?? textOf(peer), protocol, sent: false })
-        : error
-    }
+    })
   }
 
   /**
@@ -99,41 +100,108 @@ export class Client implements AsyncDisposable {
 
   /**
    * Sends a request to the node closest to it (SHA-256 of the request XOR SHA-256 of the peer id), as Go's
-   * `SendClosest`; to the next one if that fails. Nodes that failed lately come last. The own peer is never asked.
-   * A request may so be processed by more than one node: `sent` of the error tells.
+   * `SendClosest`; to the next one if that fails, and after the last one, when there are retries left, to the first
+   * again. Nodes that failed lately come last. The own peer is never asked. A request may so be processed by more than
+   * one node, unless it is not `idempotent`: `sent` of the error tells.
    *
    * @throws PointSubError as {@link send}, `ERR_NO_NODES`, and `ERR_INVALID_ARGUMENT` for an empty request
    */
-  async sendClosest(protocol: string, request: Uint8Array, options: SendClosestOptions = {}): Promise<ClosestAnswer> {
-    this.#check(protocol, request)
-    if (request.byteLength === 0) {
-      throw new PointSubError('ERR_INVALID_ARGUMENT', 'an empty request is close to nobody', { protocol, sent: false })
-    }
-    const { exclude = [], timeout = this.#options.timeout, ...rest } = options
-    const excluded = new Set([this.#host.peerId, ...exclude.map(peer => parseKnownPeer(peer).id)].map(String))
-    const ranked = await this.#nodes.closestTo(protocol, request, performance.now())
-    const nodes = ranked.filter(({ target }) => !excluded.has(target.id.toString()))
-    if (nodes.length === 0) {
-      throw new PointSubError('ERR_NO_NODES', `no node to ask is known for ${protocol}; use addServerNode()`, {
-        protocol,
-        sent: false
+  sendClosest(protocol: string, request: Uint8Array, options: SendClosestOptions = {}): Promise<ClosestAnswer> {
+    return this.#count(request, async () => {
+      const frame = this.#check(protocol, request)
+      if (request.byteLength === 0) {
+        throw new PointSubError('ERR_INVALID_ARGUMENT', 'an empty request is close to nobody', {
+          protocol,
+          sent: false
+        })
+      }
+      const excluded = new Set(
+        [this.#host.peerId, ...(options.exclude ?? []).map(peer => parseKnownPeer(peer).id)].map(String)
+      )
+      return await this.#run(options, async (cancellation, idempotent) => {
+        const nodes = await this.#closestNodes(protocol, request, excluded)
+        const isOver = (): boolean => cancellation.reason !== undefined
+        return askInOrder(nodes, idempotent, isOver, target => this.#attempt(target, protocol, frame, cancellation))
       })
-    }
-    return askInOrder(nodes, timeout, (target, left) =>
-      this.send(target.dial, protocol, request, { ...rest, timeout: left })
-    )
+    })
+  }
+
+  /** What the client has done, in Go PointSub's counters. */
+  getMetrics(): ClientMetrics {
+    return { ...this.#metrics, retries: this.#retry.count }
+  }
+
+  /** The streams open now. */
+  getConnectionsInfo(): ConnectionInfo[] {
+    const now = performance.now()
+    return this.#pools.streams.map(stream => describeStream(stream, now))
   }
 
   /** Fails the calls in flight with `ERR_CLIENT_CLOSED` and closes every stream. The host goes on. */
   async close(): Promise<void> {
     const reason = new PointSubError('ERR_CLIENT_CLOSED', 'the client was closed')
     this.#closed ??= reason
-    this.#lookup.close(reason)
-    await Promise.all([...this.#pools.values()].map(pool => pool.close(reason)))
+    for (const call of this.#calls) call.cancel(reason)
+    await this.#pools.close(reason)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  async #attempt(
+    target: PeerTarget,
+    protocol: string,
+    frame: Uint8Array,
+    cancellation: Cancellation
+  ): Promise<Uint8Array> {
+    const known = isKnown(target) ? target : await this.#lookup.find(target, cancellation)
+    return this.#pools.of(known, protocol).request(frame, cancellation)
+  }
+
+  async #closestNodes(protocol: string, request: Uint8Array, excluded: ReadonlySet<string>): Promise<ServerNode[]> {
+    const ranked = await this.#nodes.closestTo(protocol, request, performance.now())
+    const nodes = ranked.filter(({ target }) => !excluded.has(target.id.toString()))
+    if (nodes.length > 0) return nodes
+    throw new PointSubError('ERR_NO_NODES', `no node to ask is known for ${protocol}; use addServerNode()`, {
+      protocol,
+      sent: false
+    })
+  }
+
+  /** Runs a call and notes in the metrics what becomes of it. */
+  async #count<T extends Uint8Array | ClosestAnswer>(request: Uint8Array, call: () => Promise<T>): Promise<T> {
+    const metrics = this.#metrics
+    metrics.totalRequests += 1
+    metrics.activeRequests += 1
+    try {
+      const answer = await call()
+      metrics.bytesWritten += request.byteLength
+      metrics.bytesRead += (answer instanceof Uint8Array ? answer : answer.response).byteLength
+      return answer
+    } catch (error) {
+      metrics.failedRequests += 1
+      throw error
+    } finally {
+      metrics.activeRequests -= 1
+    }
+  }
+
+  /** Tries until an attempt succeeds, there have been enough of them, or the call is over. */
+  async #run<T>(
+    { signal, timeout = this.#options.timeout, idempotent = this.#options.idempotent }: SendOptions,
+    attempt: (cancellation: Cancellation, idempotent: boolean) => Promise<T>
+  ): Promise<T> {
+    if (typeof idempotent !== 'boolean') {
+      throw new PointSubError('ERR_INVALID_ARGUMENT', `idempotent is true or false, not ${textOf(idempotent)}`)
+    }
+    using cancellation = new Cancellation({ signal, timeout }, 'the call')
+    this.#calls.add(cancellation)
+    try {
+      return await this.#retry.run(() => attempt(cancellation, idempotent), cancellation, idempotent)
+    } finally {
+      this.#calls.delete(cancellation)
+    }
   }
 
   #check(protocol: string, request: Uint8Array): Uint8Array {
@@ -144,29 +212,16 @@ export class Client implements AsyncDisposable {
     }
     return encodeFrame(request, this.#options.maxBlockSize)
   }
+}
 
-  #pool(target: KnownPeer, protocol: string): StreamPool {
-    if (this.#closed !== undefined) throw this.#closed
-    const key = `${target.id.toString()} ${protocol}`
-    const pool = this.#pools.get(key) ?? this.#createPool(key, target, protocol)
-    // Addresses given later may be the ones that work.
-    if (!isPeerId(target.dial)) pool.target = target
-    return pool
-  }
-
-  #createPool(key: string, target: KnownPeer, protocol: string): StreamPool {
-    const pool: StreamPool = new StreamPool(target, {
-      options: this.#options,
-      habits: this.#habits,
-      open: (current, cancellation) => openConn(this.#host, current, protocol, cancellation),
-      onEmpty: () => {
-        if (this.#pools.get(key) !== pool) return
-        this.#pools.delete(key)
-        this.#sweeper.delete(pool)
-      }
-    })
-    this.#pools.set(key, pool)
-    this.#sweeper.add(pool)
-    return pool
+/** @throws PointSubError `ERR_INVALID_CONFIG` */
+function addNodes(client: Client, nodes: NonNullable<ClientOptions['serverProtocols']>): void {
+  try {
+    for (const [protocol, peers] of Object.entries(nodes)) {
+      for (const peer of peers) client.addServerNode(protocol, peer)
+    }
+  } catch (cause) {
+    const message = `Client: serverProtocols must be lists of peers by protocol (${messageOf(cause)})`
+    throw new PointSubError('ERR_INVALID_CONFIG', message, { cause })
   }
 }

@@ -1,10 +1,10 @@
 import type { PeerId } from '@libp2p/interface'
-import type { CancelOptions } from '../core/cancellation.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
 import type { KnownPeer, PeerLike } from '../core/peers.ts'
 import type { ServerNode } from '../route/node-table.ts'
+import type { SendOptions } from './types.ts'
 
-export interface SendClosestOptions extends CancelOptions {
+export interface SendClosestOptions extends SendOptions {
   /** Peers not to ask this time. */
   exclude?: readonly PeerLike[] | undefined
 }
@@ -19,29 +19,29 @@ export interface ClosestAnswer {
 const FINAL: ReadonlySet<ErrorCode> = new Set(['ERR_ABORTED', 'ERR_CLIENT_CLOSED', 'ERR_INVALID_ARGUMENT'])
 
 /**
- * Asks one node after the other until one answers, all within one timeout.
+ * Asks one node after the other until one answers.
  *
- * @param send asks one node within so many milliseconds
+ * @param isOver whether there is no time left for another node
  * @throws PointSubError the last failure, with those before as `cause`
  */
 export async function askInOrder(
   nodes: readonly ServerNode[],
-  timeout: number,
-  send: (target: KnownPeer, timeout: number) => Promise<Uint8Array>
+  idempotent: boolean,
+  isOver: () => boolean,
+  ask: (target: KnownPeer) => Promise<Uint8Array>
 ): Promise<ClosestAnswer> {
-  const deadline = performance.now() + timeout
   const failures: PointSubError[] = []
   for (const { target, health } of nodes) {
-    const left = deadline - performance.now()
-    if (left <= 0) break
+    if (isOver()) break
     try {
-      const response = await send(target, left)
+      const response = await ask(target)
       health.succeeded()
       return { response, target: target.id }
     } catch (error) {
       if (!(error instanceof PointSubError) || FINAL.has(error.code) || isTooLarge(error)) throw error
       health.failed(performance.now())
       failures.push(error)
+      if (error.sent === true && !idempotent) break
     }
   }
   throw allFailed(failures, nodes.length)

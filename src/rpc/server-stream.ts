@@ -1,204 +1,257 @@
 import type { Conn } from '../conn/conn.ts'
 import { toPointSubError } from '../conn/stream-errors.ts'
-import { messageOf, PointSubError } from '../core/errors.ts'
+import { type ErrorCode, messageOf, PointSubError } from '../core/errors.ts'
 import type { OPTIONS, Resolved } from '../core/options.ts'
 import { encodeFrame, FrameDecoder } from '../frame/plain.ts'
-import type { Sweepable } from './sweeper.ts'
-import type { Handler, RequestContext } from './types.ts'
+import { HandlerCall } from './handler-call.ts'
+import type { MemoryBudget, MemoryHolder, MemoryShare } from './memory-budget.ts'
+import type { ServedStream } from './served-stream.ts'
+import type { Handler, ServerMetrics } from './types.ts'
 
 /** How long a peer may take to read the last answer and to end a stream that was ended here, in ms. */
 const LINGER = 10_000
 /** The same for a stream that has been idle: nothing can be unread there. */
-const IDLE_LINGER = 1_000
+export const IDLE_LINGER = 1_000
 
-type State = 'idle' | 'reading' | 'handling' | 'writing'
+type State = 'idle' | 'reading' | 'handling' | 'writing' | 'ended'
 
-/** One inbound stream of the plain wire: requests are answered one after the other, in order. */
-export class ServerStream implements Sweepable {
-  readonly #conn: Conn
-  readonly #handler: Handler
-  readonly #options: Resolved<typeof OPTIONS.server>
+export interface ServerStreamInit {
+  readonly handler: Handler
+  readonly options: Resolved<typeof OPTIONS.server>
+  readonly metrics: { -readonly [K in keyof Omit<ServerMetrics, 'activeConns'>]: number }
+  readonly budget: MemoryBudget
+  /** Called when the handler failed, or the stream broke off in the middle of something. */
+  onFailure(error: PointSubError): void
+}
+
+/**
+ * One inbound stream of the plain wire: requests are answered one after the other, in order. While one is handled the
+ * flow of bytes is held, so a peer that sends more of them is slowed by backpressure.
+ */
+export class ServerStream implements ServedStream, MemoryHolder {
+  readonly conn: Conn
+  readonly isRaw = false
+  readonly createdAt: number = performance.now()
+  readonly #init: ServerStreamInit
   readonly #decoder: FrameDecoder
+  readonly #share: MemoryShare
   #state: State = 'idle'
-  #since = performance.now()
   #stopping = false
+  /** Bytes that waited to be read, and to be taken by the peer, at the last look. */
+  #paused = 0
   #unsent = 0
-  /** Of the request being handled; undefined also when its handler never asked. */
-  #abort: AbortController | undefined
-  #watchesClose = false
-  /** The request being handled. */
-  #request: Uint8Array | undefined
+  /** The frame being written. */
+  #answer: Uint8Array | undefined
+  #call: HandlerCall | undefined
+  requests = 0
+  lastActive: number = this.createdAt
 
-  constructor(conn: Conn, handler: Handler, options: Resolved<typeof OPTIONS.server>) {
-    this.#conn = conn
-    this.#handler = handler
-    this.#options = options
-    this.#decoder = new FrameDecoder(options.maxBlockSize)
+  constructor(conn: Conn, init: ServerStreamInit) {
+    const { options, budget } = init
+    this.conn = conn
+    this.#init = init
+    this.#decoder = new FrameDecoder(options.maxBlockSize, options.bufferPoolSize)
+    this.#share = budget.open(conn.remotePeer.toString(), this)
+    conn.consume({ onData: chunk => this.#onData(chunk), onEnd: error => this.#onEnd(error) })
+    void conn.closed.then(() => this.#onClosed())
+    conn.flow()
   }
 
-  /**
-   * Serves until the peer ends the stream, stops it or something goes wrong.
-   *
-   * @throws PointSubError what ended the stream, if that was not the peer's FIN; the stream has been reset by then
-   * (or, after a failed handler, ended)
-   */
-  async serve(): Promise<void> {
-    try {
-      while (!this.#stopping && (await this.#serveOne()));
-    } catch (error) {
-      if (error instanceof HandlerFailure) {
-        // A FIN instead of an answer is how this wire says that the handler failed.
-        await this.#conn.close({ linger: LINGER })
-        throw error.failure
-      }
-      const failure = this.#asPointSubError(error)
-      this.#conn.reset(failure)
-      throw failure
-    }
-    await this.#conn.close({ linger: LINGER })
+  get isIdle(): boolean {
+    return this.#state === 'idle'
   }
 
-  /** Serves the request that is being served, if any, and then ends the stream. */
+  /** A handler keeps its request, whatever becomes of the stream. */
+  get canShed(): boolean {
+    return this.#state !== 'handling'
+  }
+
   stop(linger: number = LINGER): void {
     this.#stopping = true
-    if (this.#state === 'idle') void this.#conn.close({ linger }).catch(() => {})
+    if (this.#state === 'idle') this.#close(linger)
   }
 
-  /** Ends the stream now, whatever it is doing. */
   kill(reason: PointSubError): void {
-    this.#conn.reset(reason)
+    if (this.#state === 'idle') this.#state = 'ended'
+    if (this.#state === 'ended') this.conn.reset(reason)
+    else this.#fail(reason)
+  }
+
+  shed(reason: PointSubError): void {
+    this.#fail(reason.with(this.#names))
   }
 
   sweep(now: number): void {
-    const waited = now - this.#since
-    const { idleTimeout, readTimeout, writeTimeout } = this.#options
+    const waited = now - this.lastActive
+    const { idleTimeout, readTimeout, writeTimeout } = this.#init.options
     if (this.#state === 'idle' && waited > idleTimeout) this.stop(IDLE_LINGER)
     if (this.#state === 'reading' && waited > readTimeout) this.#timeOut('readTimeout', readTimeout)
-    if (this.#state === 'writing' && !this.#progressed() && waited > writeTimeout) {
+    if (this.#state === 'writing' && !this.#progressed(now) && waited > writeTimeout) {
       this.#timeOut('writeTimeout', writeTimeout)
     }
+    this.#paused = this.conn.bytesBuffered
+    this.#account()
   }
 
   /** Whether the peer has taken anything of the answer since the last look. */
-  #progressed(): boolean {
-    const unsent = this.#conn.bytesUnsent
+  #progressed(now: number): boolean {
+    const unsent = this.conn.bytesUnsent
     if (unsent === this.#unsent) return false
     this.#unsent = unsent
-    this.#since = performance.now()
+    this.lastActive = now
     return true
   }
 
-  /** Whether the stream may bring another request. */
-  async #serveOne(): Promise<boolean> {
-    const request = this.#decoder.next() ?? (await this.#read())
-    if (request === undefined || this.#conn.writeEnded) return false
-    this.#enter('handling')
-    const answer = await this.#handle(request)
+  #onData(chunk: Uint8Array): boolean {
+    this.#decoder.push(chunk)
+    return this.#advance()
+  }
+
+  /** Handles the next request, if it is there; whether more bytes are wanted now. */
+  #advance(): boolean {
+    let request: Uint8Array | undefined
+    try {
+      request = this.#decoder.next()
+    } catch (error) {
+      this.#fail(error)
+      return false
+    }
+    if (request === undefined) {
+      this.#enter(this.#decoder.inFrame ? 'reading' : 'idle')
+      return this.#state !== 'ended'
+    }
+    this.#handle(request)
+    return false
+  }
+
+  #handle(request: Uint8Array): void {
+    const { metrics, handler } = this.#init
+    this.#account(request.byteLength)
+    // The state is still the one before: this stream may have been the one that had to give up its bytes.
+    if (this.#state === 'ended') return
+    if (this.#share.isOver) {
+      this.#fail(this.#error('ERR_MEMORY_LIMIT', 'a request was refused: handlers hold too many bytes'))
+      return
+    }
+    metrics.totalRequests += 1
+    metrics.activeRequests += 1
+    metrics.bytesRead += request.byteLength
+    this.#state = 'handling'
+    this.lastActive = performance.now()
+    this.#call = new HandlerCall(this.conn, request)
+    this.#call.run(
+      handler,
+      answer => this.#onAnswer(answer),
+      cause => this.#onHandlerFailed(cause)
+    )
+  }
+
+  #onAnswer(answer: Uint8Array): void {
+    const frame = this.#encode(answer)
+    if (frame === undefined) return
+    this.#onHandled()
+    this.#answer = frame
     this.#enter('writing')
-    await this.#conn.write(answer)
+    if (this.#state !== 'writing') return
+    this.conn.send(frame, error => this.#onSent(answer.byteLength, error))
+  }
+
+  #encode(answer: Uint8Array): Uint8Array | undefined {
+    try {
+      return encodeFrame(answer, this.#init.options.maxBlockSize)
+    } catch (error) {
+      this.#onHandlerFailed(error)
+      return undefined
+    }
+  }
+
+  #onSent(bytes: number, error: PointSubError | undefined): void {
+    this.#answer = undefined
+    if (this.#state !== 'writing') return
+    if (error !== undefined) {
+      this.#fail(error)
+      return
+    }
+    this.requests += 1
+    this.#init.metrics.bytesWritten += bytes
     this.#enter('idle')
-    return true
+    if (this.#stopping || this.requests >= this.#init.options.maxRequestsPerConn) this.#close(LINGER)
+    else if (this.#advance()) this.conn.flow()
   }
 
-  async #read(): Promise<Uint8Array | undefined> {
-    for (;;) {
-      const request = this.#decoder.next()
-      if (request !== undefined) return request
-      if (this.#decoder.inFrame) this.#enter('reading')
-      const chunk = await this.#nextChunk()
-      if (chunk === null) {
-        if (!this.#decoder.inFrame) return undefined
-        throw new PointSubError('ERR_UNEXPECTED_EOF', 'the stream ended in the middle of a request')
-      }
-      this.#decoder.push(chunk)
-    }
+  /** A FIN instead of an answer is how this wire says that the handler failed. */
+  #onHandlerFailed(cause: unknown): void {
+    this.#onHandled()
+    if (this.#state === 'ended') return
+    this.#init.metrics.failedRequests += 1
+    this.#close(LINGER)
+    this.#init.onFailure(
+      cause instanceof PointSubError && cause.code === 'ERR_MESSAGE_TOO_LARGE'
+        ? cause.with(this.#names)
+        : this.#error('ERR_HANDLER_FAILED', `the handler failed: ${messageOf(cause)}`, cause)
+    )
   }
 
-  async #nextChunk(): Promise<Uint8Array | null> {
-    try {
-      return await this.#conn.read()
-    } catch (error) {
-      // A stream that goes away between two requests is an end like a FIN.
-      if (this.#state === 'idle') return null
-      throw error
-    }
+  #onHandled(): void {
+    this.#init.metrics.activeRequests -= 1
+    this.#call = undefined
+    this.#account()
+    if (this.conn.stream.status !== 'open') this.#onClosed()
   }
 
-  async #handle(request: Uint8Array): Promise<Uint8Array> {
-    let controller: AbortController | undefined
-    // Made when a handler first asks for it: most never do.
-    const signal = (): AbortSignal => {
-      controller ??= new AbortController()
-      if (this.#request === request) this.#abortWithStream(controller)
-      return controller.signal
-    }
-    this.#request = request
-    const context: RequestContext = {
-      peer: this.#conn.remotePeer,
-      protocol: this.#conn.protocol,
-      get signal() {
-        return signal()
-      }
-    }
-    try {
-      const given: unknown = this.#handler(request, context)
-      const answer = given instanceof Uint8Array ? given : await given
-      if (answer instanceof Uint8Array) return this.#encode(answer)
-      throw new TypeError('a handler must return a Uint8Array')
-    } catch (cause) {
-      if (cause instanceof HandlerFailure) throw cause
-      throw new HandlerFailure(this.#error('ERR_HANDLER_FAILED', `the handler failed: ${messageOf(cause)}`, cause))
-    } finally {
-      this.#request = undefined
-      this.#abort = undefined
-    }
+  #onEnd(error: PointSubError | undefined): void {
+    if (this.#state === 'ended') return
+    // A stream that goes away between two requests is an end like a FIN.
+    if (this.#state === 'idle') this.#close(LINGER)
+    else this.#fail(error ?? this.#error('ERR_UNEXPECTED_EOF', 'the stream ended in the middle of a request'))
   }
 
-  #encode(answer: Uint8Array): Uint8Array {
-    try {
-      return encodeFrame(answer, this.#options.maxBlockSize)
-    } catch (error) {
-      throw new HandlerFailure(this.#asPointSubError(error))
-    }
+  /** Ends the stream politely. */
+  #close(linger: number): void {
+    this.#state = 'ended'
+    this.conn.close({ linger }).catch((error: unknown) => this.#init.onFailure(this.#asPointSubError(error)))
   }
 
-  #abortWithStream(controller: AbortController): void {
-    this.#abort = controller
-    const { signal } = this.#conn
-    if (signal.aborted) controller.abort(signal.reason)
-    if (this.#watchesClose) return
-    this.#watchesClose = true
-    signal.addEventListener('abort', () => this.#abort?.abort(signal.reason), { once: true })
+  /** Resets the stream in the middle of something. */
+  #fail(cause: unknown): void {
+    if (this.#state === 'ended') return
+    if (this.#state === 'handling' || this.#state === 'writing') this.#init.metrics.failedRequests += 1
+    this.#state = 'ended'
+    const error = this.#asPointSubError(cause)
+    this.conn.reset(error)
+    this.#init.onFailure(error)
+  }
+
+  #onClosed(): void {
+    // Its memory is the handler's until that has ended.
+    if (this.#call === undefined) this.#share.close()
   }
 
   #enter(state: State): void {
+    if (this.#state === 'ended') return
     this.#state = state
-    this.#since = performance.now()
+    this.lastActive = performance.now()
+    this.#account()
+  }
+
+  /** Tells how many bytes the stream holds, besides a request being handed to the handler. */
+  #account(request: number = this.#call?.bytes ?? 0): void {
+    this.#share.set(this.#decoder.bytesHeld + this.#paused + request + (this.#answer?.byteLength ?? 0))
   }
 
   #timeOut(option: string, limit: number): void {
-    this.kill(this.#error('ERR_TIMEOUT', `the peer took longer than ${option}, ${limit} ms`))
+    this.#fail(this.#error('ERR_TIMEOUT', `the peer took longer than ${option}, ${limit} ms`))
+  }
+
+  get #names(): { peer: string; protocol: string } {
+    return { peer: this.conn.remotePeer.toString(), protocol: this.conn.protocol }
   }
 
   #asPointSubError(cause: unknown): PointSubError {
-    const details = { peer: this.#conn.remotePeer.toString(), protocol: this.#conn.protocol }
-    return toPointSubError(cause, 'ERR_STREAM_RESET', 'the stream failed', details)
+    return toPointSubError(cause, 'ERR_STREAM_RESET', 'the stream failed', this.#names)
   }
 
-  #error(code: 'ERR_TIMEOUT' | 'ERR_HANDLER_FAILED', message: string, cause?: unknown): PointSubError {
-    return new PointSubError(code, message, {
-      peer: this.#conn.remotePeer.toString(),
-      protocol: this.#conn.protocol,
-      cause
-    })
-  }
-}
-
-/** Tells a failure of the handler from one of the stream, within this file. */
-class HandlerFailure {
-  readonly failure: PointSubError
-
-  constructor(failure: PointSubError) {
-    this.failure = failure
+  #error(code: ErrorCode, message: string, cause?: unknown): PointSubError {
+    return new PointSubError(code, message, { ...this.#names, cause })
   }
 }

@@ -1,14 +1,20 @@
 import { type PeerId, TypedEventEmitter } from '@libp2p/interface'
 import type { Conn } from '../conn/conn.ts'
-import { handleConns } from '../conn/listen.ts'
+import { handleConns, Listener } from '../conn/listen.ts'
 import { checkMilliseconds, checkProtocol } from '../core/arguments.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
 import { startTimer } from '../core/timers.ts'
+import { AcceptedConns } from './accepted-conns.ts'
+import { ConnectionLimiter } from './connection-limiter.ts'
+import { MemoryBudget } from './memory-budget.ts'
+import { RawStream } from './raw-stream.ts'
+import { Reaper } from './reaper.ts'
+import { describeStream, type ServedStream } from './served-stream.ts'
 import { ServerStream } from './server-stream.ts'
 import { Sweeper } from './sweeper.ts'
-import type { Handler } from './types.ts'
+import type { ConnectionInfo, Handler, ServerMetrics } from './types.ts'
 
 export type ServerOptions = Given<typeof OPTIONS.server>
 
@@ -17,7 +23,7 @@ export interface StopOptions {
   grace?: number | undefined
 }
 
-/** What a `failure` event tells: a handler threw, or a peer's stream broke a rule or a time limit. */
+/** What a `failure` event tells: a handler threw, or a peer's stream broke a rule, a bound or a time limit. */
 export interface ServerFailure {
   readonly error: PointSubError
   readonly peer: PeerId
@@ -34,9 +40,20 @@ const STOP_GRACE = 5_000
 export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisposable {
   readonly #host: Host
   readonly #options: Resolved<typeof OPTIONS.server>
+  readonly #limiter: ConnectionLimiter
+  readonly #budget: MemoryBudget
+  readonly #reaper: Reaper
   readonly #sweeper: Sweeper
-  readonly #streams = new Map<ServerStream, Conn>()
+  readonly #streams = new Set<ServedStream>()
   readonly #unhandle = new Map<string, () => Promise<void>>()
+  readonly #metrics = {
+    totalRequests: 0,
+    failedRequests: 0,
+    activeRequests: 0,
+    totalConnections: 0,
+    bytesRead: 0,
+    bytesWritten: 0
+  }
   #releaseHost: (() => void) | undefined
   #stopped: Promise<void> | undefined
 
@@ -45,8 +62,18 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
     super()
     this.#host = host
     this.#options = resolveOptions(OPTIONS.server, options, 'Server')
-    const { idleTimeout, readTimeout, writeTimeout } = this.#options
-    this.#sweeper = new Sweeper(Math.min(idleTimeout, readTimeout, writeTimeout))
+    const { idleTimeout, readTimeout, writeTimeout, maxIdleTime, cleanupInterval } = this.#options
+    this.#limiter = new ConnectionLimiter({
+      max: this.#options.maxConcurrentConns,
+      min: this.#options.minConcurrentConns,
+      maxLoadFactor: this.#options.maxLoadFactor,
+      interval: this.#options.loadInterval,
+      now: () => performance.now()
+    })
+    this.#budget = new MemoryBudget(this.#options.maxMemoryUsage, this.#options.maxMemoryUsagePerPeer)
+    this.#reaper = new Reaper(this.#options)
+    const shortest = Math.min(idleTimeout, readTimeout, writeTimeout, maxIdleTime, cleanupInterval)
+    this.#sweeper = new Sweeper(shortest, now => this.#reaper.sweep(this.#streams, now))
   }
 
   /** The protocols served, in the order they were started. */
@@ -59,28 +86,64 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
     return this.#streams.size
   }
 
+  /** Streams that may be open at once by now: `maxConcurrentConns`, adapted to the load. */
+  get maxStreams(): number {
+    return this.#limiter.max
+  }
+
+  /** What the server has done, in Go PointSub's counters. */
+  getMetrics(): ServerMetrics {
+    return { ...this.#metrics, activeConns: this.#streams.size }
+  }
+
+  /** The streams open now. */
+  getConnectionsInfo(): ConnectionInfo[] {
+    const now = performance.now()
+    return [...this.#streams].map(stream => describeStream(stream, now))
+  }
+
   /**
    * Serves a protocol: `handler` gets each request and returns its answer. One handler a protocol; protocols can be
-   * started while others serve.
+   * started, and removed, while others serve.
    *
-   * @throws PointSubError `ERR_PROTOCOL_EXISTS`, `ERR_SERVER_CLOSED`, `ERR_INVALID_ARGUMENT`
+   * @throws PointSubError `ERR_PROTOCOL_EXISTS`, also when somebody else handles it on this host, `ERR_SERVER_CLOSED`,
+   * `ERR_INVALID_ARGUMENT`
    */
   async start(protocol: string, handler: Handler): Promise<void> {
-    if (this.#stopped !== undefined) throw new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped')
     checkProtocol(protocol)
     if (typeof handler !== 'function') {
       throw new PointSubError('ERR_INVALID_ARGUMENT', `the handler of ${protocol} must be a function`, { protocol })
     }
-    const unhandle = await handleConns(this.#host, protocol, conn => this.#onConn(conn, handler), this.#options)
-    this.#unhandle.set(protocol, unhandle)
-    if (this.#stopped === undefined) {
-      // A process that serves stays up, also when nobody else wants its host.
-      this.#releaseHost ??= this.#host.hold?.()
-      return
-    }
-    // stop() came while the host was registering the protocol.
-    await unhandle()
-    throw new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped', { protocol })
+    await this.#register(protocol, async () => {
+      const serve = (conn: Conn): unknown => this.#admit(conn, () => this.#createStream(conn, handler))
+      return handleConns(this.#host, protocol, serve, this.#options)
+    })
+  }
+
+  /**
+   * The raw streams that peers open of a protocol, as Go's `Accept`: `for await (const conn of server.accept('/x'))`.
+   * They count against `maxConcurrentConns` and `maxMemoryUsage`, and are ended after `maxIdleTime`; leaving the loop,
+   * `remove()` and `stop()` stop accepting.
+   *
+   * @throws PointSubError in the loop: `ERR_PROTOCOL_EXISTS`, `ERR_SERVER_CLOSED`, `ERR_INVALID_ARGUMENT`
+   */
+  accept(protocol: string): AcceptedConns {
+    return new AcceptedConns(this.#accept(protocol))
+  }
+
+  /**
+   * Stops serving one protocol, as {@link stop} does all; tells whether it was served.
+   *
+   * @throws PointSubError `ERR_INVALID_ARGUMENT`
+   */
+  async remove(protocol: string, options: StopOptions = {}): Promise<boolean> {
+    const unhandle = this.#unhandle.get(protocol)
+    const grace = graceOf(options)
+    if (unhandle === undefined) return false
+    this.#unhandle.delete(protocol)
+    const streams = [...this.#streams].filter(({ conn }) => conn.protocol === protocol)
+    await Promise.all([unhandle(), endStreams(streams, grace)])
+    return true
   }
 
   /**
@@ -90,8 +153,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
    * @throws PointSubError `ERR_INVALID_ARGUMENT`
    */
   stop(options: StopOptions = {}): Promise<void> {
-    const { grace = STOP_GRACE } = options
-    checkMilliseconds('grace', grace)
+    const grace = graceOf(options)
     this.#stopped ??= this.#stop(grace)
     return this.#stopped
   }
@@ -103,40 +165,107 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   async #stop(grace: number): Promise<void> {
     const unhandled = Promise.allSettled([...this.#unhandle.values()].map(unhandle => unhandle()))
     this.#unhandle.clear()
-    for (const stream of this.#streams.keys()) stream.stop()
-    const timer = startTimer(grace, () => {
-      const reason = new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped')
-      for (const stream of this.#streams.keys()) stream.kill(reason)
-    })
-    // The streams, not the handlers: one that never ends must not keep the server from stopping.
-    await Promise.all([...this.#streams.values()].map(conn => conn.closed))
-    clearTimeout(timer)
+    await endStreams([...this.#streams], grace)
     await unhandled
     this.#releaseHost?.()
   }
 
-  #onConn(conn: Conn, handler: Handler): void {
-    if (this.#stopped !== undefined) {
-      conn.reset()
-      return
+  async #accept(protocol: string): Promise<Listener> {
+    const admit = (conn: Conn): boolean => this.#admit(conn, () => new RawStream(conn, this.#budget))
+    let listener: Listener | undefined
+    await this.#register(protocol, async () => {
+      const opened = await Listener.open(this.#host, protocol, this.#options, admit)
+      listener = opened
+      return async () => {
+        this.#unhandle.delete(protocol)
+        await opened.close()
+      }
+    })
+    if (listener === undefined) throw serverClosed(protocol)
+    return listener
+  }
+
+  /** @param handle registers the protocol with the host, and resolves to how to take it back */
+  async #register(protocol: string, handle: () => Promise<() => Promise<void>>): Promise<void> {
+    if (this.#stopped !== undefined) throw serverClosed(protocol)
+    const unhandle = await handle()
+    // stop() may have come while the host was registering the protocol.
+    if (this.#isStopped()) {
+      await unhandle()
+      throw serverClosed(protocol)
     }
-    const stream = new ServerStream(conn, handler, this.#options)
+    this.#unhandle.set(protocol, unhandle)
+    // A process that serves stays up, also when nobody else wants its host.
+    this.#releaseHost ??= this.#host.hold?.()
+  }
+
+  #isStopped(): boolean {
+    return this.#stopped !== undefined
+  }
+
+  /** Takes a stream on, unless there are too many. */
+  #admit(conn: Conn, create: () => ServedStream): boolean {
+    if (this.#isStopped()) {
+      conn.reset()
+      return false
+    }
+    this.#metrics.totalConnections += 1
+    if (this.#limiter.isFull && !this.#makeRoom()) {
+      const details = { peer: conn.remotePeer.toString(), protocol: conn.protocol }
+      const error = new PointSubError('ERR_MAX_CONNS', `${this.#limiter.active} streams are open already`, details)
+      conn.reset(error)
+      this.#fail(conn, error)
+      return false
+    }
+    this.#limiter.started()
+    const stream = create()
     this.#sweeper.add(stream)
-    this.#streams.set(stream, conn)
+    this.#streams.add(stream)
     void conn.closed.then(() => {
+      this.#limiter.ended()
       this.#sweeper.delete(stream)
       this.#streams.delete(stream)
     })
-    void this.#serve(stream, conn)
+    return true
   }
 
-  async #serve(stream: ServerStream, conn: Conn): Promise<void> {
-    try {
-      await stream.serve()
-    } catch (error) {
-      if (!(error instanceof PointSubError)) throw error
-      const detail: ServerFailure = { error, peer: conn.remotePeer, protocol: conn.protocol }
-      this.safeDispatchEvent('failure', { detail })
-    }
+  #createStream(conn: Conn, handler: Handler): ServerStream {
+    return new ServerStream(conn, {
+      handler,
+      options: this.#options,
+      metrics: this.#metrics,
+      budget: this.#budget,
+      onFailure: error => this.#fail(conn, error)
+    })
   }
+
+  /** Whether one more stream may be taken on after those unused for long had to go. */
+  #makeRoom(): boolean {
+    return this.#reaper.makeRoom(this.#streams, performance.now())
+  }
+
+  #fail({ remotePeer, protocol }: Conn, error: PointSubError): void {
+    this.safeDispatchEvent<ServerFailure>('failure', { detail: { error, peer: remotePeer, protocol } })
+  }
+}
+
+function graceOf({ grace = STOP_GRACE }: StopOptions): number {
+  checkMilliseconds('grace', grace)
+  return grace
+}
+
+function serverClosed(protocol: string): PointSubError {
+  return new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped', { protocol })
+}
+
+/** Ends streams politely, and those that take longer than `grace` ms at once; resolves when they are gone. */
+async function endStreams(streams: readonly ServedStream[], grace: number): Promise<void> {
+  for (const stream of streams) if (!stream.isRaw) stream.stop()
+  const timer = startTimer(grace, () => {
+    const reason = new PointSubError('ERR_SERVER_CLOSED', 'the server was stopped')
+    for (const stream of streams) stream.kill(reason)
+  })
+  // The streams, not the handlers: one that never ends must not keep the server from stopping.
+  await Promise.all(streams.map(({ conn }) => conn.closed))
+  clearTimeout(timer)
 }

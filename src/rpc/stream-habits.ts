@@ -4,13 +4,13 @@ import type { Connection } from '@libp2p/interface'
 export type StreamHabit = 'many' | 'one'
 
 /**
- * How long a stream rests after an answer before it may carry another request, in ms. A peer of one request a stream
- * sends its FIN right behind the answer, and a second request written before that FIN is seen could not be told from
- * one that failed. A peer that ended a stream once is watched for longer.
+ * How long a stream of an unknown peer rests after its first answer before it may carry another request, in ms. A peer
+ * of one request a stream sends its FIN right behind the answer, and a second request written before that FIN is seen
+ * could not be told from one that failed.
  */
-export function restAfterAnswer(habit: 'one' | undefined): number {
-  return habit === undefined ? 25 : 1_000
-}
+export const REST = 25
+/** The same for a peer that has ended a stream once. */
+export const LONG_REST = 1_000
 
 /** What was learned of each connection's peer; forgotten with the connection, for the peer may come back upgraded. */
 export class StreamHabits {

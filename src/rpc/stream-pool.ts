@@ -1,243 +1,275 @@
+import genericPool, { type Pool } from 'generic-pool'
 import type { Conn } from '../conn/conn.ts'
-import { Cancellation } from '../core/cancellation.ts'
+import type { Cancellation } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { OPTIONS, Resolved } from '../core/options.ts'
 import type { KnownPeer } from '../core/peers.ts'
-import { startTimer, type Timer } from '../core/timers.ts'
+import { startTimer, type Timer, unref } from '../core/timers.ts'
 import { ClientStream, type StreamEnd } from './client-stream.ts'
-import { restAfterAnswer, type StreamHabits } from './stream-habits.ts'
+import type { StreamBudget } from './stream-budget.ts'
+import { LONG_REST, REST, type StreamHabits } from './stream-habits.ts'
 import type { Sweepable } from './sweeper.ts'
 
 /** After a stream could not be opened while others are open, how long to make do with those, in ms: from, to. */
 const OPEN_BACKOFF = [1_000, 60_000] as const
+/** Who could not open a stream of his own goes before those who come later. */
+const FIRST = 0
+const IN_ORDER = 1
 
 export interface StreamPoolInit {
   /** Opens one more stream. */
   open(target: KnownPeer, cancellation: Cancellation): Promise<Conn>
-  options: Resolved<typeof OPTIONS.client>
-  habits: StreamHabits
+  readonly options: Resolved<typeof OPTIONS.client>
+  readonly habits: StreamHabits
+  readonly budget: StreamBudget
+  /** Whether this pool has more streams than its share of all. */
+  hasTooMany(pool: StreamPool): boolean
   /** Called when neither streams nor callers are left. */
   onEmpty(): void
 }
 
-interface Waiter {
-  resolve(stream: ClientStream): void
-  reject(error: PointSubError): void
+/** A place for one stream; whoever has borrowed it opens a stream in it if there is none. */
+interface Slot {
+  stream: ClientStream | undefined
+  /** Whether the peer has ended the stream before its first answer. */
+  refused: boolean
+  /** When the stream may carry its next request, on performance.now()'s clock. */
+  restsUntil: number
+  /** Ends the rest of whoever waits for that. */
+  wake: (() => void) | undefined
 }
 
-/** The streams to one peer and protocol: handed to one call at a time, callers beyond the limit wait in order. */
+/**
+ * The streams to one peer and protocol: lent to one call at a time, callers beyond the limit wait in order.
+ *
+ * generic-pool lends the places, not the streams: streams end by themselves at any moment, opening one can fail, and
+ * who waits may leave, and it knows of none of the three.
+ */
 export class StreamPool implements Sweepable {
   /** Where to open streams to. */
   target: KnownPeer
   readonly #init: StreamPoolInit
+  readonly #slots: Pool<Slot>
   /** Every stream that is not gone yet, those that only wait for the peer to end them included. */
   readonly #live = new Set<ClientStream>()
-  readonly #opening = new Set<Cancellation>()
-  /** Streams that have answered and may be ended by the peer any moment. */
-  readonly #resting = new Map<ClientStream, Timer>()
-  #idle: ClientStream[] = []
-  readonly #waiters = new Set<Waiter>()
-  /** Runs while no streams are opened because the peer seems to bound them. */
-  #backoff: Timer | undefined
+  /** Places kept back: their stream may be ended by the peer any moment, or the peer seems to bound its streams. */
+  readonly #keptBack = new Map<Slot, Timer>()
   #backoffTime: number = OPEN_BACKOFF[0]
-  #closed: PointSubError | undefined
 
   constructor(target: KnownPeer, init: StreamPoolInit) {
     this.target = target
     this.#init = init
+    this.#slots = genericPool.createPool<Slot>(
+      {
+        create: () => Promise.resolve({ stream: undefined, refused: false, restsUntil: 0, wake: undefined }),
+        destroy: () => Promise.resolve()
+      },
+      // Used last, lent first: so that those not needed grow old.
+      { max: init.options.maxStreamsPerPeer, fifo: false, priorityRange: 2 }
+    )
+  }
+
+  /** The streams that carry requests or could. */
+  get streams(): ClientStream[] {
+    return [...this.#live].filter(stream => !stream.ended)
+  }
+
+  /** Streams that are not gone yet. */
+  get size(): number {
+    return this.#live.size
   }
 
   /**
-   * A stream for one request; give it back with {@link release}.
+   * Sends a frame on one of the streams and resolves to the body of the answer.
    *
-   * @throws PointSubError with `sent: false`
+   * @throws PointSubError with `sent`
    */
-  acquire(cancellation: Cancellation): ClientStream | Promise<ClientStream> {
-    // Most calls find an idle stream, and need not wait a turn for it.
-    const refusal = cancellation.reason ?? this.#closed
-    return (refusal === undefined ? this.#idle.pop() : undefined) ?? this.#acquireLater(cancellation)
-  }
-
-  async #acquireLater(cancellation: Cancellation): Promise<ClientStream> {
-    for (;;) {
-      const refusal = cancellation.reason ?? this.#closed
-      if (refusal !== undefined) throw refusal.with({ sent: false })
-      const stream = this.#idle.pop() ?? (await this.#wait(cancellation))
-      if (!stream.ended) return stream
-      if (stream.requests === 0) {
-        // One that ended before its first request says why when it is asked to carry one.
-        if (!this.#hasOthers(stream)) return stream
+  async request(frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
+    for (let priority = IN_ORDER; ; priority = FIRST) {
+      const slot = await this.#borrow(cancellation, priority)
+      try {
+        if (slot.restsUntil > 0) await this.#rest(slot, cancellation)
+        const stream = slot.stream?.ended === false ? slot.stream : await this.#fill(slot, cancellation)
+        return await stream.request(frame, cancellation)
+      } catch (error) {
+        const unsent = error instanceof PointSubError && error.sent !== true
+        // The peer may bound its streams: then this place goes without for a while, and an unsent request waits for another.
+        if (cancellation.reason !== undefined || !(unsent || slot.refused) || !this.#hasOthers(slot)) throw error
+        this.#makeDo(slot)
+        if (!unsent) throw error
+      } finally {
+        if (!this.#keptBack.has(slot)) this.#giveBack(slot)
       }
     }
   }
 
-  release(stream: ClientStream): void {
-    if (stream.ended) return
-    const { habits, options } = this.#init
+  /** Looks for timeouts, and closes what has not been used for too long. */
+  sweep(now: number): void {
+    const { idleTimeout, idleConnTimeout } = this.#init.options
+    const longest = Math.min(idleTimeout, idleConnTimeout)
+    const reason = new PointSubError('ERR_STREAM_CLOSED', 'the stream was not used')
+    for (const stream of this.#live) {
+      stream.sweep(now)
+      if (stream.isIdle && now - stream.lastActive > longest) void stream.close(reason)
+    }
+  }
+
+  /** Closes every stream; resolves when they are gone. The calls have been cancelled by then. */
+  async close(reason: PointSubError): Promise<void> {
+    for (const slot of this.#keptBack.keys()) this.#return(slot)
+    await Promise.all([...this.#live].map(stream => stream.close(reason)))
+    this.#checkEmpty()
+  }
+
+  #borrow(cancellation: Cancellation, priority: number): Promise<Slot> {
+    const borrowed = this.#slots.acquire(priority)
+    // Most calls find one at once.
+    return this.#slots.pending === 0 ? borrowed : this.#wait(borrowed, cancellation)
+  }
+
+  async #wait(borrowed: Promise<Slot>, cancellation: Cancellation): Promise<Slot> {
+    try {
+      return await cancellation.race(borrowed)
+    } catch (error) {
+      // generic-pool keeps who has left in its queue: his place is given back when it comes.
+      void borrowed.then(slot => this.#return(slot))
+      throw error
+    }
+  }
+
+  /** Opens a stream in a place that has none. */
+  async #fill(slot: Slot, cancellation: Cancellation): Promise<ClientStream> {
+    const { budget, options } = this.#init
+    // One that is ending still counts.
+    if (slot.stream !== undefined) await cancellation.race(slot.stream.conn.closed)
+    slot.stream = undefined
+    slot.refused = false
+    await budget.take(cancellation)
+    using connecting = cancellation.part('connecting', options.connectTimeout)
+    const conn = await this.#init.open(this.target, connecting).catch((error: unknown) => {
+      budget.give()
+      throw error
+    })
+    const stream = new ClientStream(conn, options, (ended, how) => this.#onEnd(slot, ended, how))
+    slot.stream = stream
+    this.#live.add(stream)
+    void conn.closed.then(() => this.#onGone(stream))
+    return stream
+  }
+
+  /** Gives a place back as soon as the next call can use it: when its stream is free, or gone. */
+  #giveBack(slot: Slot): void {
+    const { habits, options, budget } = this.#init
+    const { stream } = slot
+    if (stream === undefined) {
+      this.#return(slot)
+      return
+    }
+    if (stream.ended) {
+      this.#giveBackWhenGone(slot, stream)
+      return
+    }
     const { connection, protocol } = stream.conn
     if (stream.requests === 1) this.#backoffTime = OPEN_BACKOFF[0]
     if (stream.requests > 1) habits.learn(connection, protocol, 'many')
     const habit = habits.get(connection, protocol)
     if (stream.requests >= options.maxRequestsPerStream) {
-      void stream.close(new PointSubError('ERR_STREAM_CLOSED', 'the stream has served its requests'))
-    } else if (habit === 'many' || stream.requests === 0) {
-      this.#offer(stream)
+      this.#retire(slot, stream, 'the stream has served its requests')
+    } else if ((this.#slots.pending === 0 || this.#init.hasTooMany(this)) && budget.claim()) {
+      this.#retire(slot, stream, 'a call to another peer needs the place of this stream')
+    } else if (habit === 'one') {
+      this.#expectEnd(slot, stream)
     } else {
-      const rested = (): void => {
-        this.#resting.delete(stream)
-        // Long enough for any FIN: what looked like a peer of one request a stream is none.
-        if (habit === 'one') habits.learn(connection, protocol, 'many')
-        this.#offer(stream)
-      }
-      // In two steps, so that after a busy spell a FIN that waits in the socket is read before the timer counts.
-      const rest = (): void => void this.#resting.set(stream, startTimer(0, rested))
-      this.#resting.set(stream, startTimer(restAfterAnswer(habit), rest))
-      this.#grow()
+      if (habit === undefined && stream.requests > 0) slot.restsUntil = stream.lastActive + REST
+      this.#return(slot)
     }
   }
 
-  /** Closes what has not been used for `idleTimeout`. */
-  sweep(now: number): void {
-    const { idleTimeout } = this.#init.options
-    const reason = new PointSubError('ERR_STREAM_CLOSED', 'the stream was not used')
-    for (const stream of this.#idle.filter(({ lastUsed }) => now - lastUsed > idleTimeout)) void stream.close(reason)
+  #retire(slot: Slot, stream: ClientStream, why: string): void {
+    void stream.close(new PointSubError('ERR_STREAM_CLOSED', why))
+    this.#giveBackWhenGone(slot, stream)
   }
 
-  /** Fails every call and closes every stream; resolves when they are gone. */
-  async close(reason: PointSubError): Promise<void> {
-    this.#closed ??= reason
-    this.#rejectWaiters(reason)
-    this.#stopOpening(reason)
-    await Promise.all([...this.#live].map(stream => stream.close(reason)))
-    this.#checkEmpty()
-  }
-
-  #wait(cancellation: Cancellation): Promise<ClientStream> {
-    const { promise, resolve, reject } = Promise.withResolvers<ClientStream>()
-    const waiter: Waiter = { resolve, reject }
-    this.#waiters.add(waiter)
-    const takeBack = cancellation.onCancel(reason => {
-      this.#waiters.delete(waiter)
-      reject(reason.with({ sent: false }))
-      // Nobody is left to use what is being opened.
-      if (this.#waiters.size === 0) this.#stopOpening(reason)
-      this.#checkEmpty()
+  #giveBackWhenGone(slot: Slot, stream: ClientStream): void {
+    void stream.conn.closed.then(() => {
+      if (slot.stream === stream) slot.stream = undefined
+      this.#return(slot)
     })
-    this.#grow()
-    return promise.finally(takeBack)
   }
 
-  #offer(stream: ClientStream): void {
-    if (this.#waiters.size === 0) {
-      this.#idle.push(stream)
-      return
-    }
-    const [waiter] = this.#waiters
-    if (waiter === undefined) return
-    this.#waiters.delete(waiter)
-    waiter.resolve(stream)
-  }
-
-  /** Opens streams for callers that no stream on its way will serve. */
-  #grow(): void {
-    const { maxStreamsPerPeer } = this.#init.options
-    if (this.#backoff !== undefined && this.#hasOthers()) return
-    while (
-      this.#waiters.size > this.#opening.size + this.#soonRested() &&
-      this.#live.size + this.#opening.size < maxStreamsPerPeer
-    ) {
-      void this.#open()
-    }
-  }
-
-  /** Resting streams worth waiting for: not those of a peer that is known to end them. */
-  #soonRested(): number {
-    let count = 0
-    for (const { conn } of this.#resting.keys()) {
-      if (this.#init.habits.get(conn.connection, conn.protocol) !== 'one') count += 1
-    }
-    return count
-  }
-
-  async #open(): Promise<void> {
-    const { connectTimeout, maxBlockSize } = this.#init.options
-    using cancellation = new Cancellation({ timeout: connectTimeout }, 'connecting')
-    this.#opening.add(cancellation)
+  /** The peer may be one that ends its streams behind the first answer: waits for that, but not long. */
+  async #rest(slot: Slot, cancellation: Cancellation): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    // In two steps, so that after a busy spell a FIN that waits in the socket is read before the timer counts.
+    const rested = (): void => void startTimer(0, resolve)
+    const timer = startTimer(Math.max(0, slot.restsUntil - performance.now()), rested)
+    slot.wake = resolve
     try {
-      const conn = await this.#init.open(this.target, cancellation)
-      if (!this.#opening.delete(cancellation)) {
-        conn.reset(cancellation.reason)
-        return
-      }
-      const stream: ClientStream = new ClientStream(conn, maxBlockSize, how => this.#onEnd(stream, how))
-      this.#live.add(stream)
-      void conn.closed.then(() => this.#onGone(stream))
-      this.#offer(stream)
-    } catch (error) {
-      // What was given up concerns none of those who came after.
-      if (!this.#opening.delete(cancellation)) return
-      this.#onOpenFailed(error instanceof PointSubError ? error : new PointSubError('ERR_DIAL_FAILED', String(error)))
+      await cancellation.race(promise)
+      slot.restsUntil = 0
+    } finally {
+      clearTimeout(timer)
+      slot.wake = undefined
     }
   }
 
-  /** Gives up what is being opened: it counts no more, and its failure reaches nobody. */
-  #stopOpening(reason: PointSubError): void {
-    const opening = [...this.#opening]
-    this.#opening.clear()
-    for (const cancellation of opening) cancellation.cancel(reason)
-  }
-
-  #onOpenFailed(error: PointSubError): void {
-    if (this.#hasOthers()) this.#makeDo()
-    // While others are being opened, they may serve those who wait.
-    else if (this.#opening.size === 0) this.#rejectWaiters(error)
-    this.#checkEmpty()
-  }
-
-  #rejectWaiters(error: PointSubError): void {
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const waiter of waiters) waiter.reject(error.with({ sent: false }))
-  }
-
-  /** Whether there are streams that carry requests, besides `stream`. */
-  #hasOthers(stream?: ClientStream): boolean {
-    for (const other of this.#live) if (other !== stream && !other.ended) return true
-    return false
+  /** The peer is one that ends its streams behind the first answer: keeps the place back until it has. */
+  #expectEnd(slot: Slot, stream: ClientStream): void {
+    const { connection, protocol } = stream.conn
+    const timer = startTimer(LONG_REST, () => {
+      // Long enough for any FIN: what looked like a peer of one request a stream is none.
+      this.#init.habits.learn(connection, protocol, 'many')
+      this.#return(slot)
+    })
+    this.#keptBack.set(slot, timer)
   }
 
   /** The peer may bound its streams, and js-libp2p resets those above only after it has agreed to them. */
-  #makeDo(): void {
-    if (this.#backoff !== undefined) return
-    this.#backoff = startTimer(this.#backoffTime, () => {
-      this.#backoff = undefined
-      this.#grow()
-    })
+  #makeDo(slot: Slot): void {
+    const timer = startTimer(this.#backoffTime, () => this.#return(slot))
+    unref(timer)
+    this.#keptBack.set(slot, timer)
     this.#backoffTime = Math.min(this.#backoffTime * 2, OPEN_BACKOFF[1])
   }
 
+  /** Gives a place back for good. */
+  #return(slot: Slot): void {
+    clearTimeout(this.#keptBack.get(slot))
+    this.#keptBack.delete(slot)
+    void this.#slots.release(slot)
+    this.#checkEmpty()
+  }
+
+  /** Whether there are streams that carry requests, besides the one of `slot`. */
+  #hasOthers(slot: Slot): boolean {
+    for (const other of this.#live) if (other !== slot.stream && !other.ended) return true
+    return false
+  }
+
   /** The stream serves no more requests, but may be there until the peer has ended it, too. */
-  #onEnd(stream: ClientStream, how: StreamEnd): void {
-    this.#idle = this.#idle.filter(other => other !== stream)
-    clearTimeout(this.#resting.get(stream))
-    this.#resting.delete(stream)
-    // Refused while others are open: the peer bounds its streams.
-    if (how === 'refused' && stream.requests === 0 && this.#hasOthers(stream)) this.#makeDo()
+  #onEnd(slot: Slot, stream: ClientStream, how: StreamEnd): void {
     const { connection, protocol } = stream.conn
+    slot.refused = how === 'refused' && stream.requests === 0
     // A FIN behind the first answer, or instead of the second, is how a peer of one request a stream shows itself.
     if (how === 'fin' && stream.requests === 1) this.#init.habits.suspect(connection, protocol)
+    slot.wake?.()
+    if (!this.#keptBack.has(slot)) return
+    clearTimeout(this.#keptBack.get(slot))
+    this.#keptBack.delete(slot)
+    this.#giveBackWhenGone(slot, stream)
   }
 
   #onGone(stream: ClientStream): void {
     this.#live.delete(stream)
-    this.#grow()
+    this.#init.budget.give()
+    // With nothing left to make do with, opening is tried again.
+    if (this.streams.length === 0) {
+      for (const slot of this.#keptBack.keys()) if (slot.stream?.ended !== false) this.#return(slot)
+    }
     this.#checkEmpty()
   }
 
   #checkEmpty(): void {
-    if (this.#live.size + this.#opening.size + this.#waiters.size > 0) return
-    clearTimeout(this.#backoff)
-    this.#backoff = undefined
-    this.#init.onEmpty()
+    if (this.#live.size + this.#slots.borrowed + this.#slots.pending === 0) this.#init.onEmpty()
   }
 }

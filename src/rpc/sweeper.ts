@@ -6,6 +6,9 @@ export interface Sweepable {
   sweep(now: number): void
 }
 
+/** Longest time between two looks, in ms. */
+const INTERVAL = 250
+
 /**
  * One timer for many streams, instead of one each: looks at all of them a few times per shortest timeout. Times out
  * between one and one and a quarter of what was asked.
@@ -13,10 +16,13 @@ export interface Sweepable {
 export class Sweeper {
   readonly #interval: number
   readonly #members = new Set<Sweepable>()
+  readonly #after: ((now: number) => void) | undefined
   #timer: ReturnType<typeof setInterval> | undefined
 
-  constructor(shortestTimeout: number) {
-    this.#interval = Math.min(1_000, Math.max(5, Math.floor(shortestTimeout / 4)))
+  /** @param after called each time all members have been looked at */
+  constructor(shortestTimeout: number, after?: (now: number) => void) {
+    this.#interval = Math.min(INTERVAL, Math.max(5, Math.floor(shortestTimeout / 4)))
+    this.#after = after
   }
 
   add(member: Sweepable): void {
@@ -25,6 +31,7 @@ export class Sweeper {
     this.#timer = setInterval(() => {
       const now = performance.now()
       for (const each of this.#members) each.sweep(now)
+      this.#after?.(now)
     }, this.#interval)
     unref(this.#timer)
   }

@@ -34,7 +34,8 @@ export class Rpc implements AsyncDisposable {
   private constructor(pair: HostPair, { serverOptions, clientOptions }: RpcOptions) {
     this.pair = pair
     this.server = new Server(pair.server, serverOptions)
-    this.client = new Client(pair.client, clientOptions)
+    // Without retries, for most tests are about what one try gives.
+    this.client = new Client(pair.client, { maxRetries: 0, ...clientOptions })
     this.failures = failuresOf(this.server)
   }
 

@@ -171,7 +171,7 @@ describe('a call that is still dialling', () => {
     await using rpc = await Rpc.create()
     await using silent = await SilentServer.listen()
     const controller = new AbortController()
-    await using client = new Client(rpc.pair.client, { connectTimeout: 1_000 })
+    await using client = new Client(rpc.pair.client, { connectTimeout: 1_000, maxRetries: 0 })
     const peer = name === 'with a peer id' ? `${silent.address}/p2p/${await strangerId()}` : silent.address
     const before = rpc.leftovers()
     const call = failureOf(client.send(peer, PROTOCOL, HELLO, { signal: controller.signal, ...options }))

@@ -23,7 +23,7 @@ class OneRequestPeer implements AsyncDisposable {
 
   private constructor(pair: HostPair, clientOptions?: ClientOptions) {
     this.pair = pair
-    this.client = new Client(pair.client, clientOptions)
+    this.client = new Client(pair.client, { maxRetries: 0, ...clientOptions })
   }
 
   static async create(

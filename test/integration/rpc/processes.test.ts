@@ -18,7 +18,7 @@ const HELLO = bytesOf('hello')
 it('calls to a process that is killed fail with ERR_CONNECTION_LOST and leave nothing', async () => {
   forgetArmedTimers()
   await using host = await ourHost()
-  await using client = new Client(host)
+  await using client = new Client(host, { maxRetries: 0 })
   await using child = await ChildPeer.start({ kind: 'server' })
   expect(textOf(await client.send(child.address, ECHO, HELLO))).toBe('hello')
   const calls = Promise.all(Array.from({ length: 20 }, () => failureOf(client.send(child.address, HANG, HELLO))))
@@ -49,7 +49,8 @@ it('calls to a process that is frozen end in time and leave nothing, and so does
     expect(error).toMatchObject({ code: 'ERR_TIMEOUT', protocol: ECHO })
   }
   await within(5_000, 'close()', client.close())
-  await nothingLeft(ECHO, [host])
+  // Streams that were being opened are given 10 s more.
+  await nothingLeft(ECHO, [host], undefined, { within: 15_000 })
   child.thaw()
   await using again = new Client(host)
   expect(textOf(await again.send(child.address, ECHO, HELLO))).toBe('hello')

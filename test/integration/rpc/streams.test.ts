@@ -60,7 +60,10 @@ describe('streams', () => {
 
   it('are as many as maxStreamsPerPeer says, above the 64 that libp2p opens by default', async () => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ handler: gate.handler, clientOptions: { maxStreamsPerPeer: 200 } })
+    await using rpc = await Rpc.create({
+      handler: gate.handler,
+      clientOptions: { maxStreamsPerPeer: 200, maxTotalConns: 200 }
+    })
     const calls = Promise.all(Array.from({ length: 200 }, (_, index) => rpc.send(bytesOf(`call ${index}`))))
     await gate.reached(200)
     expect(rpc.openStreams).toBe(200)

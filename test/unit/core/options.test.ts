@@ -1,29 +1,56 @@
 import { describe, expect, it } from 'vitest'
 import { PointSubError } from '../../../src/core/errors.ts'
-import { OPTIONS, type OptionRow, type OptionTable, resolveOptions } from '../../../src/core/options.ts'
+import { type NumberRow, OPTIONS, type OptionRow, type OptionTable, resolveOptions } from '../../../src/core/options.ts'
 import { createHost } from '../../../src/host/index.ts'
 import { Client, type Host, Server } from '../../../src/index.ts'
 
 const MIB = 1024 * 1024
 
-const ROWS = Object.entries(OPTIONS).flatMap(([table, rows]: [string, OptionTable]) =>
-  Object.entries(rows).map(([name, row]): [string, string, OptionRow, OptionTable] => [table, name, row, rows])
+type Row<R extends OptionRow> = [table: string, name: string, row: R, rows: OptionTable]
+
+const ROWS: Row<OptionRow>[] = Object.entries(OPTIONS).flatMap(([table, rows]: [string, OptionTable]) =>
+  Object.entries(rows).map(([name, row]): Row<OptionRow> => [table, name, row, rows])
 )
+const NUMBERS = ROWS.filter((row): row is Row<NumberRow> => 'unit' in row[2])
+const CHOICES = ROWS.filter((row): row is Row<Exclude<OptionRow, NumberRow>> => 'choices' in row[2])
 
 /** Resolves a table with one option given, whatever its value. */
-function resolveOne(table: OptionTable, name: string, value: unknown): Readonly<Record<string, number>> {
+function resolveOne(table: OptionTable, name: string, value: unknown): Readonly<Record<string, unknown>> {
   const given: object = { [name]: value }
   return resolveOptions(table, given, 'Here')
 }
 
-describe.each(ROWS)('option %s.%s', (_, name, row, table) => {
-  const unit = row.unit === 'count' ? '' : ` of ${row.unit}`
+describe.each(CHOICES)('option %s.%s', (_, name, row, table) => {
+  it('has a default among its choices and a sentence about it', () => {
+    expect<readonly (string | boolean)[]>(row.choices).toContain(row.default)
+    expect(row.doc).toMatch(/^[A-Z`].*\.$/)
+    expect(resolveOptions(table, {}, 'Here')[name]).toBe(row.default)
+    expect(resolveOne(table, name, undefined)[name]).toBe(row.default)
+  })
+
+  it('takes each of its choices, and nothing else', () => {
+    for (const value of row.choices) expect(resolveOne(table, name, value)[name]).toBe(value)
+    for (const value of [null, 0, 1, 'yes', '', []]) {
+      expect(() => resolveOne(table, name, value)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_INVALID_CONFIG',
+          message: `Here: ${name} must be ${row.choices.join(' or ')}, not ${String(value)}`
+        })
+      )
+    }
+  })
+})
+
+describe.each(NUMBERS)('option %s.%s', (_, name, row, table) => {
+  const unit = row.unit === 'ms' || row.unit === 'bytes' ? ` of ${row.unit}` : ''
+  const number = row.unit === 'ratio' ? 'a number' : 'a whole number'
+  const step = row.unit === 'ratio' ? 0.01 : 1
 
   it('has a default within its bounds and a sentence about it', () => {
     expect(row.default).toBeGreaterThanOrEqual(row.min)
     expect(row.default).toBeLessThanOrEqual(row.max)
     expect(row.doc).toMatch(/^[A-Z`].*\.$/)
-    expect(['ms', 'bytes', 'count']).toContain(row.unit)
+    expect(['ms', 'bytes', 'count', 'ratio']).toContain(row.unit)
   })
 
   it('is its default when not given, or given as undefined', () => {
@@ -32,7 +59,7 @@ describe.each(ROWS)('option %s.%s', (_, name, row, table) => {
   })
 
   it('takes every value from its least to its largest, and changes no other option', () => {
-    for (const value of [row.min, row.min + 1, row.max - 1, row.max]) {
+    for (const value of [row.min, row.min + step, row.max - step, row.max]) {
       expect(resolveOne(table, name, value)).toEqual({ ...resolveOptions(table, {}, 'Here'), [name]: value })
     }
   })
@@ -40,13 +67,13 @@ describe.each(ROWS)('option %s.%s', (_, name, row, table) => {
   it.each([
     row.min - 1,
     row.max + 1,
-    -row.min,
-    row.min + 0.5,
+    -row.min - step,
+    row.min + (row.unit === 'ratio' ? row.max : 0.5),
     Number.NaN,
     Number.POSITIVE_INFINITY,
     null,
     String(row.min),
-    BigInt(row.min),
+    BigInt(Math.ceil(row.min)),
     [row.min],
     true
   ])('does not take %s, and says what it takes', value => {
@@ -54,7 +81,7 @@ describe.each(ROWS)('option %s.%s', (_, name, row, table) => {
       expect.objectContaining({
         name: 'PointSubError',
         code: 'ERR_INVALID_CONFIG',
-        message: `Here: ${name} must be a whole number${unit} from ${row.min} to ${row.max}, not ${String(value)}`
+        message: `Here: ${name} must be ${number}${unit} from ${row.min} to ${row.max}, not ${String(value)}`
       })
     )
   })
@@ -69,6 +96,31 @@ describe('the table of options', () => {
     expect(server.readTimeout.default).toBe(30_000)
     expect(server.writeTimeout.default).toBe(30_000)
     expect(server.idleTimeout.default).toBe(60_000)
+    const defaults = (table: OptionTable): object =>
+      Object.fromEntries(Object.entries(table).map(([name, row]) => [name, row.default]))
+    expect(defaults(client)).toMatchObject({
+      readTimeout: 30_000,
+      writeTimeout: 30_000,
+      maxRetries: 3,
+      retryInterval: 1_000,
+      maxIdleConns: 100,
+      idleConnTimeout: 5 * 60_000,
+      maxIdleConnsPerPeer: 10,
+      maxTotalConns: 100,
+      enableCompression: true
+    })
+    expect(defaults(server)).toMatchObject({
+      connectTimeout: 5_000,
+      maxConcurrentConns: 1_000,
+      minConcurrentConns: 100,
+      maxLoadFactor: 0.8,
+      maxRequestsPerConn: 10_000,
+      bufferPoolSize: 4 * 1024,
+      enableCompression: true,
+      cleanupInterval: 5 * 60_000,
+      maxIdleTime: 30 * 60_000,
+      maxMemoryUsage: 1024 * MIB
+    })
   })
 
   it('retires streams before a Go server does, and opens fewer than a Go peer admits', () => {
@@ -78,7 +130,7 @@ describe('the table of options', () => {
   })
 
   it('bounds every time by what a timer can hold', () => {
-    for (const [, name, row] of ROWS.filter(([, , { unit }]) => unit === 'ms')) {
+    for (const [, name, row] of NUMBERS.filter(([, , { unit }]) => unit === 'ms')) {
       expect(row.max, name).toBeLessThanOrEqual(2 ** 31 - 1)
     }
   })

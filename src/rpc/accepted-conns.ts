@@ -1,0 +1,44 @@
+import type { Conn } from '../conn/conn.ts'
+import type { Listener } from '../conn/listen.ts'
+import { PointSubError } from '../core/errors.ts'
+
+/** The raw streams of a protocol as they come, for `for await`; leaving the loop stops accepting. */
+export class AcceptedConns implements AsyncIterableIterator<Conn>, AsyncDisposable {
+  readonly #listening: Promise<Listener>
+
+  constructor(listening: Promise<Listener>) {
+    this.#listening = listening
+    // Who asks for the first stream is told.
+    listening.catch(() => {})
+  }
+
+  /** Resolves when the protocol is registered; awaiting it is only needed by who must know. */
+  get ready(): Promise<void> {
+    return this.#listening.then(() => {})
+  }
+
+  async next(): Promise<IteratorResult<Conn, undefined>> {
+    const listener = await this.#listening
+    try {
+      return { done: false, value: await listener.accept() }
+    } catch (error) {
+      if (error instanceof PointSubError && error.code === 'ERR_LISTENER_CLOSED')
+        return { done: true, value: undefined }
+      throw error
+    }
+  }
+
+  async return(): Promise<IteratorResult<Conn, undefined>> {
+    const listener = await this.#listening
+    await listener.close()
+    return { done: true, value: undefined }
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+}

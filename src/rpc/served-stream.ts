@@ -1,0 +1,37 @@
+import type { Conn } from '../conn/conn.ts'
+import type { PointSubError } from '../core/errors.ts'
+import type { ConnectionInfo } from './types.ts'
+import type { Sweepable } from './sweeper.ts'
+
+/** An open stream as its server sees it, whether it carries requests or was accepted raw. */
+export interface ServedStream extends Sweepable {
+  readonly conn: Conn
+  /** Requests answered so far. */
+  readonly requests: number
+  /** When something last happened on it, on performance.now()'s clock. */
+  readonly lastActive: number
+  readonly createdAt: number
+  /** Whether its bytes belong to whoever accepted it, who alone knows whether it is still needed. */
+  readonly isRaw: boolean
+  /** Whether no request is under way on it. */
+  readonly isIdle: boolean
+  /** Lets what is under way finish, then ends the stream; a peer that does not end its side is reset after `linger` ms. */
+  stop(linger?: number): void
+  /** Ends the stream now, whatever it is doing. */
+  kill(reason: PointSubError): void
+}
+
+export type Clocked = Pick<ServedStream, 'conn' | 'requests' | 'lastActive' | 'createdAt'>
+
+/** @param now on performance.now()'s clock */
+export function describeStream({ conn, requests, lastActive, createdAt }: Clocked, now: number): ConnectionInfo {
+  return {
+    remoteAddr: conn.remoteMultiaddr.toString(),
+    peer: conn.remotePeer,
+    protocol: conn.protocol,
+    lastActive: new Date(performance.timeOrigin + lastActive),
+    idleTime: Math.max(0, now - lastActive),
+    requestCount: requests,
+    createdAt: new Date(performance.timeOrigin + createdAt)
+  }
+}

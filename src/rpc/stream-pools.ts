@@ -1,0 +1,96 @@
+import { isPeerId } from '@libp2p/interface'
+import { openConn } from '../conn/dial.ts'
+import { PointSubError } from '../core/errors.ts'
+import type { Host } from '../core/host.ts'
+import type { OPTIONS, Resolved } from '../core/options.ts'
+import type { KnownPeer } from '../core/peers.ts'
+import type { ClientStream } from './client-stream.ts'
+import { StreamBudget } from './stream-budget.ts'
+import { StreamHabits } from './stream-habits.ts'
+import { StreamPool } from './stream-pool.ts'
+import { Sweeper } from './sweeper.ts'
+
+/** How long a stream has been unused when it is idle, and not just between two calls, in ms. */
+const IDLE = 1_000
+
+/** The pools of a client, one for each peer and protocol, and what bounds them together. */
+export class StreamPools {
+  readonly #host: Host
+  readonly #options: Resolved<typeof OPTIONS.client>
+  readonly #habits = new StreamHabits()
+  readonly #pools = new Map<string, StreamPool>()
+  readonly #budget: StreamBudget
+  readonly #sweeper: Sweeper
+
+  constructor(host: Host, options: Resolved<typeof OPTIONS.client>) {
+    this.#host = host
+    this.#options = options
+    const { maxTotalConns, idleTimeout, idleConnTimeout, readTimeout, writeTimeout } = options
+    this.#budget = new StreamBudget(maxTotalConns, () => this.#closeLongestIdle())
+    this.#sweeper = new Sweeper(Math.min(idleTimeout, idleConnTimeout, readTimeout, writeTimeout), now =>
+      this.#closeSurplus(now)
+    )
+  }
+
+  get streams(): ClientStream[] {
+    return [...this.#pools.values()].flatMap(pool => pool.streams)
+  }
+
+  of(target: KnownPeer, protocol: string): StreamPool {
+    const key = `${target.id.toString()} ${protocol}`
+    const pool = this.#pools.get(key) ?? this.#create(key, target, protocol)
+    // Addresses given later may be the ones that work.
+    if (!isPeerId(target.dial)) pool.target = target
+    return pool
+  }
+
+  /** Fails every call and closes every stream; resolves when they are gone. */
+  async close(reason: PointSubError): Promise<void> {
+    await Promise.all([...this.#pools.values()].map(pool => pool.close(reason)))
+  }
+
+  #create(key: string, target: KnownPeer, protocol: string): StreamPool {
+    const { maxTotalConns } = this.#options
+    const pool: StreamPool = new StreamPool(target, {
+      options: this.#options,
+      habits: this.#habits,
+      budget: this.#budget,
+      open: (current, cancellation) => openConn(this.#host, current, protocol, cancellation),
+      hasTooMany: ({ size }) => size > Math.max(1, Math.floor(maxTotalConns / this.#pools.size)),
+      onEmpty: () => {
+        if (this.#pools.get(key) !== pool) return
+        this.#pools.delete(key)
+        this.#sweeper.delete(pool)
+      }
+    })
+    this.#pools.set(key, pool)
+    this.#sweeper.add(pool)
+    return pool
+  }
+
+  #closeLongestIdle(): boolean {
+    const [longest] = oldestFirst(this.streams.filter(stream => stream.isIdle))
+    void longest?.close(new PointSubError('ERR_STREAM_CLOSED', 'a call to another peer needs the place of this stream'))
+    return longest !== undefined
+  }
+
+  /** Keeps no more unused streams than `maxIdleConns` and `maxIdleConnsPerPeer` allow. */
+  #closeSurplus(now: number): void {
+    const { maxIdleConns, maxIdleConnsPerPeer } = this.#options
+    const kept = [...this.#pools.values()].flatMap(({ streams }) => closeOldest(streams, maxIdleConnsPerPeer, now))
+    closeOldest(kept, maxIdleConns, now)
+  }
+}
+
+/** Closes the idle streams beyond `max`; returns those that stay. */
+function closeOldest(streams: readonly ClientStream[], max: number, now: number): ClientStream[] {
+  const idle = oldestFirst(streams.filter(({ isIdle, lastActive }) => isIdle && now - lastActive > IDLE))
+  const surplus = Math.max(0, idle.length - max)
+  const reason = new PointSubError('ERR_STREAM_CLOSED', 'more streams were unused than are kept')
+  for (const stream of idle.slice(0, surplus)) void stream.close(reason)
+  return idle.slice(surplus)
+}
+
+function oldestFirst(streams: readonly ClientStream[]): ClientStream[] {
+  return streams.toSorted((a, b) => a.lastActive - b.lastActive)
+}
