@@ -12,6 +12,12 @@ export function checkCount(name: string, value: unknown, min: number): void {
   throw new PointSubError('ERR_INVALID_ARGUMENT', `${name} is a whole number from ${min} on, not ${textOf(value)}`)
 }
 
+/** @throws PointSubError `ERR_INVALID_ARGUMENT` unless `value` is true or false */
+export function checkBoolean(name: string, value: unknown): void {
+  if (typeof value === 'boolean') return
+  throw new PointSubError('ERR_INVALID_ARGUMENT', `${name} is true or false, not ${textOf(value)}`)
+}
+
 /** @throws PointSubError `ERR_INVALID_ARGUMENT` unless `value` is a text that is not empty */
 export function checkProtocol(value: unknown): void {
   if (typeof value === 'string' && value !== '') return

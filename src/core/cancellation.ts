@@ -20,10 +20,13 @@ export class Cancellation implements Disposable {
   readonly #what: string
   readonly #callerSignal: AbortSignal | undefined
   readonly #timer: Timer | undefined
-  readonly #deadline: number
+  readonly #timeout: number
+  readonly #started: number
   #listeners: ((reason: PointSubError) => void)[] = []
   #controller: AbortController | undefined
   #reason: PointSubError | undefined
+  /** There is one only when there is a signal: most operations have none. */
+  readonly #onAbort: (() => void) | undefined
   /** Leaves the whole that this is a part of. */
   #release: (() => void) | undefined
 
@@ -37,13 +40,13 @@ export class Cancellation implements Disposable {
     if (signal?.aborted) throw abortError(signal, what)
     this.#what = what
     this.#callerSignal = signal
-    this.#deadline = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout
-    if (timeout !== undefined) {
-      this.#timer = startTimer(timeout, () =>
-        this.cancel(new PointSubError('ERR_TIMEOUT', `${what} took longer than ${timeout} ms`))
-      )
+    this.#timeout = timeout ?? Number.POSITIVE_INFINITY
+    this.#started = timeout === undefined ? 0 : performance.now()
+    if (timeout !== undefined) this.#timer = startTimer(timeout, () => this.#timeOut())
+    if (signal !== undefined) {
+      this.#onAbort = () => this.cancel(abortError(signal, what))
+      signal.addEventListener('abort', this.#onAbort)
     }
-    signal?.addEventListener('abort', this.#onAbort)
   }
 
   /** Why the operation was cancelled, if it was. */
@@ -53,7 +56,7 @@ export class Cancellation implements Disposable {
 
   /** Milliseconds until the deadline. */
   get remaining(): number {
-    return this.#deadline - performance.now()
+    return this.#started + this.#timeout - performance.now()
   }
 
   /** An AbortSignal for libp2p's calls, made when first asked for. */
@@ -122,11 +125,11 @@ export class Cancellation implements Disposable {
   [Symbol.dispose](): void {
     clearTimeout(this.#timer)
     this.#release?.()
-    this.#callerSignal?.removeEventListener('abort', this.#onAbort)
+    if (this.#onAbort !== undefined) this.#callerSignal?.removeEventListener('abort', this.#onAbort)
   }
 
-  readonly #onAbort = (): void => {
-    if (this.#callerSignal !== undefined) this.cancel(abortError(this.#callerSignal, this.#what))
+  #timeOut(): void {
+    this.cancel(new PointSubError('ERR_TIMEOUT', `${this.#what} took longer than ${this.#timeout} ms`))
   }
 }
 

@@ -6,7 +6,8 @@ export const HEADER_BYTES = 4
 
 /** The first buffer of a frame that arrives in pieces; it doubles from there, so memory follows bytes, not claims. */
 const FIRST_BUFFER = 256
-const NOTHING = new Uint8Array(0)
+const NOTHING: Uint8Array = new Uint8Array(0)
+const SLAB_BYTES = 16 * 1024
 
 /**
  * One message on the plain wire, Go PointSub's (go-msgio): its length as a u32 in big-endian order, then its bytes.
@@ -15,9 +16,20 @@ const NOTHING = new Uint8Array(0)
  */
 export function encodeFrame(body: Uint8Array, maxBytes: number): Uint8Array {
   checkLength(body.byteLength, maxBytes, false)
-  const frame = new Uint8Array(HEADER_BYTES + body.byteLength)
+  const frame = allocate(HEADER_BYTES + body.byteLength)
   writeLength(frame, body.byteLength)
   frame.set(body, HEADER_BYTES)
+  return frame
+}
+
+/** A buffer for many small frames, for each ArrayBuffer costs an allocation outside the heap. */
+let slab = NOTHING
+
+function allocate(bytes: number): Uint8Array {
+  if (bytes > SLAB_BYTES / 16) return new Uint8Array(bytes)
+  if (slab.byteLength < bytes) slab = new Uint8Array(SLAB_BYTES)
+  const frame = slab.subarray(0, bytes)
+  slab = slab.subarray(bytes)
   return frame
 }
 

@@ -122,9 +122,7 @@ export class ClientStream implements Sweepable, Clocked {
 
   #onWritten(call: Call, error: PointSubError | undefined): void {
     call.written = true
-    if (this.#call !== call) return
-    if (error === undefined) this.lastActive = performance.now()
-    else this.#end(error)
+    if (error !== undefined && this.#call === call) this.#end(error)
   }
 
   #deliver(body: Uint8Array): void {

@@ -1,5 +1,5 @@
 import type { PeerId } from '@libp2p/interface'
-import { checkProtocol } from '../core/arguments.ts'
+import { checkBoolean, checkProtocol } from '../core/arguments.ts'
 import { Cancellation } from '../core/cancellation.ts'
 import { messageOf, PointSubError, textOf } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
@@ -17,6 +17,15 @@ import type { ClientMetrics, ConnectionInfo, SendOptions } from './types.ts'
 export interface ClientOptions extends Given<typeof OPTIONS.client> {
   /** The peers that serve each protocol, for `sendClosest()`: as `addServerNode()` for each of them. */
   serverProtocols?: Readonly<Record<string, readonly PeerLike[]>> | undefined
+}
+
+type Attempt<T> = (cancellation: Cancellation, idempotent: boolean) => Promise<T>
+
+interface CallDetails {
+  readonly peer?: string
+  readonly protocol: string
+  readonly request: Uint8Array
+  readonly answer: Uint8Array | undefined
 }
 
 /** Sends requests to any number of peers and protocols from one host: Go PointSub's `Client`. */
@@ -55,19 +64,12 @@ export class Client implements AsyncDisposable {
    * `ERR_UNEXPECTED_EOF`, `ERR_INVALID_FRAME`, `ERR_STREAM_RESET`, `ERR_CONNECTION_LOST`, `ERR_CLIENT_CLOSED`
    */
   send(peer: PeerLike, protocol: string, request: Uint8Array, options: SendOptions = {}): Promise<Uint8Array> {
-    return this.#count(request, async () => {
-      let target: PeerTarget | undefined
-      try {
-        const frame = this.#check(protocol, request)
-        target = parsePeer(peer)
-        const asked = target
-        return await this.#run(options, cancellation => this.#attempt(asked, protocol, frame, cancellation))
-      } catch (error) {
-        throw error instanceof PointSubError
-          ? error.with({ peer: target?.id?.toString() ?? target?.name ?? textOf(peer), protocol, sent: false })
-          : error
-      }
-    })
+    const prepare = (): Attempt<Uint8Array> => {
+      const frame = this.#check(protocol, request)
+      const target = parsePeer(peer)
+      return cancellation => this.#ask(target, protocol, frame, cancellation)
+    }
+    return this.#perform(prepare, options, answer => ({ peer: nameOfPeer(peer), protocol, request, answer }))
   }
 
   /**
@@ -107,23 +109,19 @@ export class Client implements AsyncDisposable {
    * @throws PointSubError as {@link send}, `ERR_NO_NODES`, and `ERR_INVALID_ARGUMENT` for an empty request
    */
   sendClosest(protocol: string, request: Uint8Array, options: SendClosestOptions = {}): Promise<ClosestAnswer> {
-    return this.#count(request, async () => {
+    const prepare = (): Attempt<ClosestAnswer> => {
       const frame = this.#check(protocol, request)
       if (request.byteLength === 0) {
-        throw new PointSubError('ERR_INVALID_ARGUMENT', 'an empty request is close to nobody', {
-          protocol,
-          sent: false
-        })
+        throw new PointSubError('ERR_INVALID_ARGUMENT', 'an empty request is close to nobody')
       }
-      const excluded = new Set(
-        [this.#host.peerId, ...(options.exclude ?? []).map(peer => parseKnownPeer(peer).id)].map(String)
-      )
-      return await this.#run(options, async (cancellation, idempotent) => {
-        const nodes = await this.#closestNodes(protocol, request, excluded)
+      const excluded = (options.exclude ?? []).map(peer => parseKnownPeer(peer).id)
+      return async (cancellation, idempotent) => {
+        const nodes = await this.#closestNodes(protocol, request, [this.#host.peerId, ...excluded])
         const isOver = (): boolean => cancellation.reason !== undefined
-        return askInOrder(nodes, idempotent, isOver, target => this.#attempt(target, protocol, frame, cancellation))
-      })
-    })
+        return askInOrder(nodes, idempotent, isOver, target => this.#ask(target, protocol, frame, cancellation))
+      }
+    }
+    return this.#perform(prepare, options, answer => ({ protocol, request, answer: answer?.response }))
   }
 
   /** What the client has done, in Go PointSub's counters. */
@@ -149,58 +147,54 @@ export class Client implements AsyncDisposable {
     return this.close()
   }
 
-  async #attempt(
-    target: PeerTarget,
-    protocol: string,
-    frame: Uint8Array,
-    cancellation: Cancellation
-  ): Promise<Uint8Array> {
-    const known = isKnown(target) ? target : await this.#lookup.find(target, cancellation)
-    return this.#pools.of(known, protocol).request(frame, cancellation)
+  #ask(target: PeerTarget, protocol: string, frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
+    if (isKnown(target)) return this.#pools.of(target, protocol).request(frame, cancellation)
+    const found = this.#lookup.find(target, cancellation)
+    return found.then(known => this.#pools.of(known, protocol).request(frame, cancellation))
   }
 
-  async #closestNodes(protocol: string, request: Uint8Array, excluded: ReadonlySet<string>): Promise<ServerNode[]> {
+  async #closestNodes(protocol: string, request: Uint8Array, excluded: readonly PeerId[]): Promise<ServerNode[]> {
     const ranked = await this.#nodes.closestTo(protocol, request, performance.now())
-    const nodes = ranked.filter(({ target }) => !excluded.has(target.id.toString()))
+    const nodes = ranked.filter(({ target }) => !excluded.some(id => id.equals(target.id)))
     if (nodes.length > 0) return nodes
-    throw new PointSubError('ERR_NO_NODES', `no node to ask is known for ${protocol}; use addServerNode()`, {
-      protocol,
-      sent: false
-    })
+    throw new PointSubError('ERR_NO_NODES', `no node to ask is known for ${protocol}; use addServerNode()`)
   }
 
-  /** Runs a call and notes in the metrics what becomes of it. */
-  async #count<T extends Uint8Array | ClosestAnswer>(request: Uint8Array, call: () => Promise<T>): Promise<T> {
+  /**
+   * One call: as many attempts as it takes, within its deadline, and counted.
+   *
+   * @param about says whom the call was to, and how many bytes went either way
+   */
+  async #perform<T>(
+    prepare: () => Attempt<T>,
+    { signal, timeout = this.#options.timeout, idempotent = this.#options.idempotent }: SendOptions,
+    about: (answer?: T) => CallDetails
+  ): Promise<T> {
     const metrics = this.#metrics
     metrics.totalRequests += 1
     metrics.activeRequests += 1
+    let call: Cancellation | undefined
     try {
-      const answer = await call()
+      const attempt = prepare()
+      checkBoolean('idempotent', idempotent)
+      const cancellation = new Cancellation({ signal, timeout }, 'the call')
+      call = cancellation
+      this.#calls.add(call)
+      const result = await this.#retry.run(() => attempt(cancellation, idempotent), cancellation, idempotent)
+      const { request, answer } = about(result)
       metrics.bytesWritten += request.byteLength
-      metrics.bytesRead += (answer instanceof Uint8Array ? answer : answer.response).byteLength
-      return answer
+      metrics.bytesRead += answer?.byteLength ?? 0
+      return result
     } catch (error) {
       metrics.failedRequests += 1
-      throw error
+      const { peer, protocol } = about()
+      throw error instanceof PointSubError ? error.with({ peer, protocol, sent: false }) : error
     } finally {
       metrics.activeRequests -= 1
-    }
-  }
-
-  /** Tries until an attempt succeeds, there have been enough of them, or the call is over. */
-  async #run<T>(
-    { signal, timeout = this.#options.timeout, idempotent = this.#options.idempotent }: SendOptions,
-    attempt: (cancellation: Cancellation, idempotent: boolean) => Promise<T>
-  ): Promise<T> {
-    if (typeof idempotent !== 'boolean') {
-      throw new PointSubError('ERR_INVALID_ARGUMENT', `idempotent is true or false, not ${textOf(idempotent)}`)
-    }
-    using cancellation = new Cancellation({ signal, timeout }, 'the call')
-    this.#calls.add(cancellation)
-    try {
-      return await this.#retry.run(() => attempt(cancellation, idempotent), cancellation, idempotent)
-    } finally {
-      this.#calls.delete(cancellation)
+      if (call !== undefined) {
+        this.#calls.delete(call)
+        call[Symbol.dispose]()
+      }
     }
   }
 
@@ -211,6 +205,16 @@ export class Client implements AsyncDisposable {
       throw new PointSubError('ERR_INVALID_ARGUMENT', 'a request is a Uint8Array; use new TextEncoder() for a text')
     }
     return encodeFrame(request, this.#options.maxBlockSize)
+  }
+}
+
+/** The peer a call was to, as errors name it. */
+function nameOfPeer(peer: PeerLike): string {
+  try {
+    const { id, name } = parsePeer(peer)
+    return id?.toString() ?? name
+  } catch {
+    return textOf(peer)
   }
 }
 

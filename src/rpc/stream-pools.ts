@@ -18,7 +18,8 @@ export class StreamPools {
   readonly #host: Host
   readonly #options: Resolved<typeof OPTIONS.client>
   readonly #habits = new StreamHabits()
-  readonly #pools = new Map<string, StreamPool>()
+  /** By protocol, then by peer: both are strings that exist already, unlike one made of the two for each call. */
+  readonly #pools = new Map<string, Map<string, StreamPool>>()
   readonly #budget: StreamBudget
   readonly #sweeper: Sweeper
 
@@ -33,12 +34,11 @@ export class StreamPools {
   }
 
   get streams(): ClientStream[] {
-    return [...this.#pools.values()].flatMap(pool => pool.streams)
+    return this.#all.flatMap(pool => pool.streams)
   }
 
   of(target: KnownPeer, protocol: string): StreamPool {
-    const key = `${target.id.toString()} ${protocol}`
-    const pool = this.#pools.get(key) ?? this.#create(key, target, protocol)
+    const pool = this.#pools.get(protocol)?.get(target.id.toString()) ?? this.#create(target, protocol)
     // Addresses given later may be the ones that work.
     if (!isPeerId(target.dial)) pool.target = target
     return pool
@@ -46,24 +46,32 @@ export class StreamPools {
 
   /** Fails every call and closes every stream; resolves when they are gone. */
   async close(reason: PointSubError): Promise<void> {
-    await Promise.all([...this.#pools.values()].map(pool => pool.close(reason)))
+    await Promise.all(this.#all.map(pool => pool.close(reason)))
   }
 
-  #create(key: string, target: KnownPeer, protocol: string): StreamPool {
+  get #all(): StreamPool[] {
+    return [...this.#pools.values()].flatMap(pools => [...pools.values()])
+  }
+
+  #create(target: KnownPeer, protocol: string): StreamPool {
     const { maxTotalConns } = this.#options
+    const key = target.id.toString()
+    const pools = this.#pools.get(protocol) ?? new Map<string, StreamPool>()
+    this.#pools.set(protocol, pools)
     const pool: StreamPool = new StreamPool(target, {
       options: this.#options,
       habits: this.#habits,
       budget: this.#budget,
       open: (current, cancellation) => openConn(this.#host, current, protocol, cancellation),
-      hasTooMany: ({ size }) => size > Math.max(1, Math.floor(maxTotalConns / this.#pools.size)),
+      hasTooMany: ({ size }) => size > Math.max(1, Math.floor(maxTotalConns / this.#all.length)),
       onEmpty: () => {
-        if (this.#pools.get(key) !== pool) return
-        this.#pools.delete(key)
+        if (pools.get(key) !== pool) return
+        pools.delete(key)
+        if (pools.size === 0 && this.#pools.get(protocol) === pools) this.#pools.delete(protocol)
         this.#sweeper.delete(pool)
       }
     })
-    this.#pools.set(key, pool)
+    pools.set(key, pool)
     this.#sweeper.add(pool)
     return pool
   }
@@ -77,7 +85,7 @@ export class StreamPools {
   /** Keeps no more unused streams than `maxIdleConns` and `maxIdleConnsPerPeer` allow. */
   #closeSurplus(now: number): void {
     const { maxIdleConns, maxIdleConnsPerPeer } = this.#options
-    const kept = [...this.#pools.values()].flatMap(({ streams }) => closeOldest(streams, maxIdleConnsPerPeer, now))
+    const kept = this.#all.flatMap(({ streams }) => closeOldest(streams, maxIdleConnsPerPeer, now))
     closeOldest(kept, maxIdleConns, now)
   }
 }
