@@ -15,6 +15,10 @@ export interface PeerTarget {
   readonly name: string
 }
 
+/** Parsing a text takes as long as the rest of a call, and callers use the same few again and again. */
+const parsedTexts = new Map<string, PeerTarget>()
+const MAX_PARSED_TEXTS = 1_000
+
 /** @throws PointSubError `ERR_INVALID_PEER` */
 export function parsePeer(peer: PeerLike): PeerTarget {
   if (isPeerId(peer)) return fromPeerId(peer)
@@ -26,8 +30,13 @@ export function parsePeer(peer: PeerLike): PeerTarget {
       'a peer is a PeerId, a Multiaddr, the text of either, or a list of Multiaddrs that is not empty'
     )
   }
+  const known = parsedTexts.get(peer)
+  if (known !== undefined) return known
   try {
-    return peer.startsWith('/') ? fromMultiaddrs([multiaddr(peer)]) : fromPeerId(peerIdFromString(peer))
+    const target = peer.startsWith('/') ? fromMultiaddrs([multiaddr(peer)]) : fromPeerId(peerIdFromString(peer))
+    if (parsedTexts.size >= MAX_PARSED_TEXTS) parsedTexts.clear()
+    parsedTexts.set(peer, target)
+    return target
   } catch (cause) {
     if (cause instanceof PointSubError) throw cause
     throw new PointSubError(

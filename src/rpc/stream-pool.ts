@@ -6,7 +6,7 @@ import type { OPTIONS, Resolved } from '../core/options.ts'
 import type { KnownPeer } from '../core/peers.ts'
 import { startTimer, type Timer, unref } from '../core/timers.ts'
 import { ClientStream, type StreamEnd } from './client-stream.ts'
-import type { StreamBudget } from './stream-budget.ts'
+import type { PlaceAccount, PlaceHolder, StreamBudget } from './stream-budget.ts'
 import { LONG_REST, REST, type StreamHabits } from './stream-habits.ts'
 import type { Sweepable } from './sweeper.ts'
 
@@ -22,8 +22,6 @@ export interface StreamPoolInit {
   readonly options: Resolved<typeof OPTIONS.client>
   readonly habits: StreamHabits
   readonly budget: StreamBudget
-  /** Whether this pool has more streams than its share of all. */
-  hasTooMany(pool: StreamPool): boolean
   /** Called when neither streams nor callers are left. */
   onEmpty(): void
 }
@@ -45,10 +43,11 @@ interface Slot {
  * generic-pool lends the places, not the streams: streams end by themselves at any moment, opening one can fail, and
  * who waits may leave, and it knows of none of the three.
  */
-export class StreamPool implements Sweepable {
+export class StreamPool implements Sweepable, PlaceHolder {
   /** Where to open streams to. */
   target: KnownPeer
   readonly #init: StreamPoolInit
+  readonly #account: PlaceAccount
   readonly #slots: Pool<Slot>
   /** Every stream that is not gone yet, those that only wait for the peer to end them included. */
   readonly #live = new Set<ClientStream>()
@@ -59,10 +58,18 @@ export class StreamPool implements Sweepable {
   constructor(target: KnownPeer, init: StreamPoolInit) {
     this.target = target
     this.#init = init
+    this.#account = init.budget.open(this)
     this.#slots = genericPool.createPool<Slot>(
       {
-        create: () => Promise.resolve({ stream: undefined, refused: false, restsUntil: 0, wake: undefined }),
-        destroy: () => Promise.resolve()
+        // While this waits for its turn, whoever waits for a place gets one that has become free, too.
+        create: async () => {
+          await this.#account.take()
+          return { stream: undefined, refused: false, restsUntil: 0, wake: undefined }
+        },
+        destroy: () => {
+          this.#account.give()
+          return Promise.resolve()
+        }
       },
       // Used last, lent first: so that those not needed grow old.
       { max: init.options.maxStreamsPerPeer, fifo: false, priorityRange: 2 }
@@ -114,6 +121,16 @@ export class StreamPool implements Sweepable {
     }
   }
 
+  /** Gives up a place, and the stream in it, when none has been used for so long and nobody waits for one. */
+  yieldUnused(milliseconds: number): boolean {
+    if (this.#slots.available === 0 || this.#slots.pending > 0) return false
+    const now = performance.now()
+    const idle = this.streams.filter(stream => stream.isIdle)
+    if (idle.length > 0 && idle.every(stream => now - stream.lastActive < milliseconds)) return false
+    void this.#slots.acquire().then(slot => this.#yield(slot))
+    return true
+  }
+
   /** Closes every stream; resolves when they are gone. The calls have been cancelled by then. */
   async close(reason: PointSubError): Promise<void> {
     for (const slot of this.#keptBack.keys()) this.#return(slot)
@@ -139,17 +156,13 @@ export class StreamPool implements Sweepable {
 
   /** Opens a stream in a place that has none. */
   async #fill(slot: Slot, cancellation: Cancellation): Promise<ClientStream> {
-    const { budget, options } = this.#init
     // One that is ending still counts.
     if (slot.stream !== undefined) await cancellation.race(slot.stream.conn.closed)
     slot.stream = undefined
     slot.refused = false
-    await budget.take(cancellation)
+    const { options } = this.#init
     using connecting = cancellation.part('connecting', options.connectTimeout)
-    const conn = await this.#init.open(this.target, connecting).catch((error: unknown) => {
-      budget.give()
-      throw error
-    })
+    const conn = await this.#init.open(this.target, connecting)
     const stream = new ClientStream(conn, options, (ended, how) => this.#onEnd(slot, ended, how))
     slot.stream = stream
     this.#live.add(stream)
@@ -159,7 +172,7 @@ export class StreamPool implements Sweepable {
 
   /** Gives a place back as soon as the next call can use it: when its stream is free, or gone. */
   #giveBack(slot: Slot): void {
-    const { habits, options, budget } = this.#init
+    const { habits, options } = this.#init
     const { stream } = slot
     if (stream === undefined) {
       this.#return(slot)
@@ -175,14 +188,23 @@ export class StreamPool implements Sweepable {
     const habit = habits.get(connection, protocol)
     if (stream.requests >= options.maxRequestsPerStream) {
       this.#retire(slot, stream, 'the stream has served its requests')
-    } else if ((this.#slots.pending === 0 || this.#init.hasTooMany(this)) && budget.claim()) {
-      this.#retire(slot, stream, 'a call to another peer needs the place of this stream')
+    } else if (this.#account.mustYield) {
+      this.#yield(slot)
     } else if (habit === 'one') {
       this.#expectEnd(slot, stream)
     } else {
       if (habit === undefined && stream.requests > 0) slot.restsUntil = stream.lastActive + REST
       this.#return(slot)
     }
+  }
+
+  /** Gives a place up for the pool of another peer. */
+  #yield(slot: Slot): void {
+    const reason = new PointSubError('ERR_STREAM_CLOSED', 'a call to another peer needs the place of this stream')
+    void Promise.resolve(slot.stream?.close(reason)).then(() => {
+      void this.#slots.destroy(slot)
+      this.#checkEmpty()
+    })
   }
 
   #retire(slot: Slot, stream: ClientStream, why: string): void {
@@ -237,6 +259,7 @@ export class StreamPool implements Sweepable {
     clearTimeout(this.#keptBack.get(slot))
     this.#keptBack.delete(slot)
     void this.#slots.release(slot)
+    if (this.#slots.pending === 0) this.#account.withdraw()
     this.#checkEmpty()
   }
 
@@ -261,7 +284,6 @@ export class StreamPool implements Sweepable {
 
   #onGone(stream: ClientStream): void {
     this.#live.delete(stream)
-    this.#init.budget.give()
     // With nothing left to make do with, opening is tried again.
     if (this.streams.length === 0) {
       for (const slot of this.#keptBack.keys()) if (slot.stream?.ended !== false) this.#return(slot)
@@ -270,6 +292,8 @@ export class StreamPool implements Sweepable {
   }
 
   #checkEmpty(): void {
-    if (this.#live.size + this.#slots.borrowed + this.#slots.pending === 0) this.#init.onEmpty()
+    if (this.#live.size + this.#slots.borrowed + this.#slots.pending > 0) return
+    this.#account.close()
+    this.#init.onEmpty()
   }
 }

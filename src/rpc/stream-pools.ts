@@ -27,10 +27,11 @@ export class StreamPools {
     this.#host = host
     this.#options = options
     const { maxTotalConns, idleTimeout, idleConnTimeout, readTimeout, writeTimeout } = options
-    this.#budget = new StreamBudget(maxTotalConns, () => this.#closeLongestIdle())
-    this.#sweeper = new Sweeper(Math.min(idleTimeout, idleConnTimeout, readTimeout, writeTimeout), now =>
+    this.#budget = new StreamBudget(maxTotalConns)
+    this.#sweeper = new Sweeper(Math.min(idleTimeout, idleConnTimeout, readTimeout, writeTimeout), now => {
       this.#closeSurplus(now)
-    )
+      this.#budget.sweep()
+    })
   }
 
   get streams(): ClientStream[] {
@@ -50,11 +51,10 @@ export class StreamPools {
   }
 
   get #all(): StreamPool[] {
-    return [...this.#pools.values()].flatMap(pools => [...pools.values()])
+    return Array.from(this.#pools.values(), pools => Array.from(pools.values())).flat()
   }
 
   #create(target: KnownPeer, protocol: string): StreamPool {
-    const { maxTotalConns } = this.#options
     const key = target.id.toString()
     const pools = this.#pools.get(protocol) ?? new Map<string, StreamPool>()
     this.#pools.set(protocol, pools)
@@ -63,7 +63,6 @@ export class StreamPools {
       habits: this.#habits,
       budget: this.#budget,
       open: (current, cancellation) => openConn(this.#host, current, protocol, cancellation),
-      hasTooMany: ({ size }) => size > Math.max(1, Math.floor(maxTotalConns / this.#all.length)),
       onEmpty: () => {
         if (pools.get(key) !== pool) return
         pools.delete(key)
@@ -74,12 +73,6 @@ export class StreamPools {
     pools.set(key, pool)
     this.#sweeper.add(pool)
     return pool
-  }
-
-  #closeLongestIdle(): boolean {
-    const [longest] = oldestFirst(this.streams.filter(stream => stream.isIdle))
-    void longest?.close(new PointSubError('ERR_STREAM_CLOSED', 'a call to another peer needs the place of this stream'))
-    return longest !== undefined
   }
 
   /** Keeps no more unused streams than `maxIdleConns` and `maxIdleConnsPerPeer` allow. */

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createHost } from '../../src/host/index.ts'
 import { Client, type Conn, dial, listen, Server } from '../../src/index.ts'
 import { createNet, type Socket } from '../../src/net/index.ts'
-import { ECHO, HANG, type Report, type Role, SINK, SOCKET_IDLE, SOCKET_SINK, SOCKET_SOURCE } from './child-roles.ts'
+import { COUNT, ECHO, HANG, type Report, type Role, SINK, SOCKET_IDLE, SOCKET_SINK, SOCKET_SOURCE } from './child-roles.ts'
 
 const CHUNK = 64 * 1024
 const WARM_UP = 32 * 1024 * 1024
@@ -41,6 +41,19 @@ async function serve(port = 0, identity?: string): Promise<void> {
     return new Promise(() => {})
   })
   report({ kind: 'ready', address: String(host.getMultiaddrs()[0]) })
+}
+
+/** Many peers in this one process; each puts its number behind what it echoes. */
+async function serveMany(count: number): Promise<void> {
+  const addresses: string[] = []
+  for (let number = 0; number < count; number += 1) {
+    const host = await createHost({ listen: ['/ip4/127.0.0.1/tcp/0'] })
+    const server = new Server(host)
+    await server.start(ECHO, request => Uint8Array.of(...request, number))
+    await server.start(COUNT, () => Buffer.from(String(server.getMetrics().totalRequests)))
+    addresses.push(String(host.getMultiaddrs()[0]))
+  }
+  report({ kind: 'ready', address: addresses.join(' ') })
 }
 
 async function serveSockets(): Promise<void> {
@@ -120,6 +133,8 @@ async function main(role: Role): Promise<void> {
   switch (role.kind) {
     case 'server':
       return serve(role.port, role.identity)
+    case 'many-servers':
+      return serveMany(role.count)
     case 'socket-server':
       return serveSockets()
     case 'caller':

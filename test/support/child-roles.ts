@@ -1,6 +1,7 @@
 /** What a child process is asked to be; passed as JSON in its first argument. */
 export type Role =
   | { kind: 'server'; port?: number | undefined; identity?: string | undefined }
+  | { kind: 'many-servers'; count: number }
   | { kind: 'socket-server' }
   | { kind: 'caller'; address: string; protocol: string; calls: number }
   | { kind: 'slow-reader'; bytesPerSecond: number }
@@ -14,6 +15,8 @@ export type Report =
   | { kind: 'failed'; error: string }
 
 export const ECHO = '/child/echo'
+/** Answers how many requests the server has handled, this one included. */
+export const COUNT = '/child/count'
 export const HANG = '/child/hang'
 export const SINK = '/child/sink'
 /** Protocols of the socket server: one that reads all, one that writes for ever, one that never reads. */
