@@ -27,6 +27,7 @@ export class FaultyStream extends AbstractStream implements LinkStream {
   /** Whether this side's FIN has been handed to `inner`. */
   #localFin = false
   #detached = false
+  #resuming = false
 
   constructor(inner: Stream, connection: Connection, link: Link, faults: StreamFaults) {
     const { id, protocol, direction, inactivityTimeout, maxReadBufferLength, log } = inner
@@ -50,13 +51,19 @@ export class FaultyStream extends AbstractStream implements LinkStream {
     inner.addEventListener('close', this.#onClose)
     link.streams.add(this)
     // It may have ended before it got here, and libp2p does not repeat its events.
-    if (inner.remoteWriteStatus === 'closed' && inner.status === 'open') this.#onFin()
-    if (inner.status !== 'open') this.onConnectionClose()
+    if (inner.status !== 'open') queueMicrotask(() => this.#onInnerClosed(undefined))
+    else if (inner.remoteWriteStatus === 'closed') this.#onFin()
   }
 
   /** Bytes on their way count as not sent: the peer has not got them. */
   override get writeBufferLength(): number {
     return this.writeBuffer.byteLength + this.#out.byteLength + this.#inner.writeBufferLength
+  }
+
+  /** Bytes on their way count as arrived: this side holds them. */
+  override get readBufferLength(): number {
+    const held = this.status === 'open' ? this.#inner.readBufferLength : 0
+    return this.readBuffer.byteLength + this.#in.byteLength + held
   }
 
   sendData(data: Uint8ArrayList): SendResult {
@@ -187,13 +194,20 @@ export class FaultyStream extends AbstractStream implements LinkStream {
 
   /** Lets the peer go on, or not, as there is room. */
   #flow(): void {
-    const { readStatus } = this.#inner
+    if (this.#resuming) return
+    if (this.#inner.readStatus === 'paused' && this.#in.byteLength <= WINDOW / 2) this.#resumeInner()
+    if (this.#inner.readStatus === 'readable' && this.#in.byteLength >= WINDOW) this.#inner.pause()
+  }
+
+  #resumeInner(): void {
+    // resume() first hands over what libp2p held back and then asks the peer for more, so a pause in between is lost.
+    this.#resuming = true
     try {
-      if (readStatus === 'readable' && this.#in.byteLength >= WINDOW) this.#inner.pause()
-      if (readStatus === 'paused' && this.#in.byteLength <= WINDOW / 2) this.#inner.resume()
+      this.#inner.resume()
     } catch {
       // The connection is gone, so the peer could not be asked; the bytes have been handed over by now.
     }
+    this.#resuming = false
   }
 
   readonly #onMessage = ({ data }: StreamMessageEvent): void => {
@@ -223,11 +237,16 @@ export class FaultyStream extends AbstractStream implements LinkStream {
   }
 
   readonly #onClose = ({ local, error }: StreamCloseEvent): void => {
+    this.#onInnerClosed(local === true ? error : undefined)
+  }
+
+  /** @param error what it was aborted with on this side, if it was */
+  #onInnerClosed(error: Error | undefined): void {
     this.#out.clear()
     if (this.status !== 'open') {
       this.#in.clear()
       this.#detach()
-    } else if (local === true && error !== undefined) {
+    } else if (error !== undefined) {
       this.#detach()
       this.abort(error)
     } else if (this.#inner.status === 'reset') {
@@ -249,11 +268,7 @@ export class FaultyStream extends AbstractStream implements LinkStream {
   #drainInner(): void {
     if (this.#inner.readStatus !== 'paused') return
     this.maxReadBufferLength += this.#inner.readBufferLength + WINDOW
-    try {
-      this.#inner.resume()
-    } catch {
-      // As above.
-    }
+    this.#resumeInner()
   }
 
   #detach(): void {

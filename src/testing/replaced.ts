@@ -12,6 +12,7 @@ export function replaced<T extends object, M extends object>(target: T, members:
       bound.set(name, { from: value, to })
       return to
     },
+    set: (_, name, value) => Reflect.set(Object.hasOwn(members, name) ? members : target, name, value),
     has: (_, name) => Object.hasOwn(members, name) || Reflect.has(target, name)
   })
   if (!hasMembers(proxy, members)) throw new TypeError('a proxy without its members')
