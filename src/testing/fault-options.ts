@@ -56,7 +56,7 @@ const ROWS: Readonly<Record<NumericFault, Row>> = {
   slowReader: perSecond(),
   packetSize: { default: 1_400, min: 1, max: 1024 * 1024, what: 'a whole number of bytes' }
 }
-const LOSS_MODES: readonly unknown[] = ['stall', 'reset']
+const LOSS_MODES: ReadonlySet<unknown> = new Set(['stall', 'reset'])
 const NAMES: readonly string[] = [...Object.keys(ROWS), 'lossMode']
 
 /** @throws PointSubError `ERR_INVALID_CONFIG` naming the option, the value and what is allowed */
@@ -67,7 +67,7 @@ export function resolveFaults(given: FaultOptions, where: string): Rules {
     }
   }
   const { lossMode = 'stall' } = given
-  if (!LOSS_MODES.includes(lossMode)) {
+  if (!LOSS_MODES.has(lossMode)) {
     throw invalid(where, `lossMode must be 'stall' or 'reset', not ${textOf(lossMode)}`)
   }
   const value = (name: NumericFault): number => resolveOne(`${where}: ${name}`, ROWS[name], given[name], name)

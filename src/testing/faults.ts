@@ -51,6 +51,8 @@ export interface Faults {
   isPartitioned(...peers: FaultPeer[]): boolean
   /** Resets the open streams. */
   reset(...peers: FaultPeer[]): void
+  /** Cuts the connections at this side, or in a network at both: `ERR_CONNECTION_LOST`. The next dial makes a new one. */
+  disconnect(...peers: FaultPeer[]): void
   /** The first 10,000 faults injected, in the order of links, streams and bytes, not of time: so two runs compare. */
   readonly log: readonly InjectedFault[]
   /** How many faults were injected. */
@@ -62,6 +64,7 @@ export interface FaultsWatcher {
   readonly peers: readonly [string, string]
   onChange(): void
   onReset(): void
+  onDisconnect(): void
 }
 
 const LOG_LIMIT = 10_000
@@ -125,10 +128,11 @@ export class FaultPlan implements Faults {
   }
 
   reset(...peers: FaultPeer[]): void {
-    const names = namesOf(peers)
-    for (const watcher of [...this.watchers]) {
-      if (names.every(name => watcher.peers.includes(name))) watcher.onReset()
-    }
+    for (const watcher of this.#between(peers)) watcher.onReset()
+  }
+
+  disconnect(...peers: FaultPeer[]): void {
+    for (const watcher of this.#between(peers)) watcher.onDisconnect()
   }
 
   /** The rules of the link between two peers. */
@@ -149,8 +153,13 @@ export class FaultPlan implements Faults {
     if (this.#log.length < LOG_LIMIT) this.#log.push(fault)
   }
 
+  #between(peers: readonly FaultPeer[]): FaultsWatcher[] {
+    const names = namesOf(peers)
+    return [...this.watchers].filter(watcher => names.every(name => watcher.peers.includes(name)))
+  }
+
   #changed(): void {
-    for (const watcher of [...this.watchers]) watcher.onChange()
+    for (const watcher of this.watchers) watcher.onChange()
   }
 }
 

@@ -73,24 +73,24 @@ export class FaultyStream extends AbstractStream implements LinkStream {
     return { sentBytes: room, canSendMore: this.#out.byteLength < WINDOW && !this.#inner.writableNeedsDrain }
   }
 
-  /** Resolves when the FIN, and so every byte before it, has been handed to `inner`. */
+  /**
+   * Resolves when the FIN, and so every byte before it, has been handed to `inner`; also when the stream ends before, for
+   * what is on its way counts as taken, as it does on a stream without faults.
+   */
   sendCloseWrite(options?: AbortOptions): Promise<void> {
     return new Promise((resolve, reject) => {
-      const onClose = (event: StreamCloseEvent): void => settle(() => reject(event.error ?? new StreamResetError()))
-      const onAbort = (): void => settle(() => reject(options?.signal?.reason))
       const settle = (how: () => void): void => {
         this.removeEventListener('close', onClose)
         options?.signal?.removeEventListener('abort', onAbort)
         how()
       }
+      const onClose = (): void => settle(resolve)
+      const onAbort = (): void => settle(() => reject(options?.signal?.reason))
       this.addEventListener('close', onClose)
       options?.signal?.addEventListener('abort', onAbort)
       this.#out.close(() => {
         this.#localFin = true
-        this.#inner.close(options).then(
-          () => settle(resolve),
-          (error: unknown) => settle(() => reject(error))
-        )
+        this.#inner.close(options).then(onClose, (error: unknown) => settle(() => reject(error)))
       })
     })
   }

@@ -1,4 +1,4 @@
-import type { Connection, MessageStreamDirection } from '@libp2p/interface'
+import { type Connection, ConnectionClosedError, type MessageStreamDirection } from '@libp2p/interface'
 import { Dice } from './dice.ts'
 import { NO_FAULTS, type Rules } from './fault-options.ts'
 import type { FaultPlan, FaultsWatcher, InjectedFault } from './faults.ts'
@@ -25,6 +25,15 @@ export interface Lane {
  */
 export type Sides = 'both' | 'sender'
 
+export interface LinkInit {
+  readonly peers: readonly [string, string]
+  /** Its name for the dice and in the log. */
+  readonly label: string
+  readonly sides: Sides
+  /** Those that are open. */
+  readonly connections: () => Connection[]
+}
+
 /** A host's way to one peer, with all its connections. */
 export class Link implements FaultsWatcher {
   readonly peers: readonly [string, string]
@@ -34,11 +43,14 @@ export class Link implements FaultsWatcher {
   readonly in: Lane = { rules: NO_FAULTS, free: 0 }
   readonly sides: Sides
   readonly #plan: FaultPlan
+  readonly #connections: () => Connection[]
   readonly #numbers = new Map<string, number>()
   readonly #waiting = new Set<() => void>()
 
-  constructor(plan: FaultPlan, peers: readonly [string, string], label: string, sides: Sides) {
+  constructor(plan: FaultPlan, init: LinkInit) {
+    const { peers, label, sides, connections } = init
     this.#plan = plan
+    this.#connections = connections
     this.peers = peers
     this.label = label
     this.sides = sides
@@ -70,17 +82,25 @@ export class Link implements FaultsWatcher {
 
   onChange(): void {
     this.#update()
-    for (const stream of [...this.streams]) stream.onChange()
+    for (const stream of this.streams) stream.onChange()
     if (this.isHeld) return
-    for (const onHealed of [...this.#waiting]) onHealed()
+    for (const onHealed of this.#waiting) onHealed()
   }
 
   onReset(): void {
-    for (const stream of [...this.streams]) stream.fail()
+    for (const stream of this.streams) stream.fail()
+  }
+
+  onDisconnect(): void {
+    for (const connection of this.#connections()) {
+      // What has arrived can still be read, unlike after a connection was aborted by its own side.
+      this.onConnectionClose(connection)
+      connection.abort(new ConnectionClosedError('a fault was injected'))
+    }
   }
 
   onConnectionClose(connection: Connection): void {
-    for (const stream of [...this.streams]) {
+    for (const stream of this.streams) {
       if (stream.connection === connection) stream.onConnectionClose()
     }
   }

@@ -31,7 +31,7 @@ export interface NetworkOptions {
 }
 
 /** A host of a network: a js-libp2p node that is started, and knows every other by its peer id. */
-export type NetworkHost = FaultyHost<Libp2p>
+export type NetworkHost = FaultyHost<Libp2p & AsyncDisposable>
 
 /** Hosts in one process that reach each other, and nobody else, through memory. Made by {@link createNetwork}. */
 export interface Network extends AsyncDisposable {
@@ -40,7 +40,7 @@ export interface Network extends AsyncDisposable {
   readonly faults: Faults
   /** One host more. */
   addHost(): Promise<NetworkHost>
-  /** Stops every host. */
+  /** Stops every host at once: what is on its way is lost. */
   stop(): Promise<void>
 }
 
@@ -87,7 +87,8 @@ class MemoryNetwork implements Network {
   async addHost(): Promise<NetworkHost> {
     const number = this.#made
     this.#made += 1
-    const host = await createLibp2p(await nodeOptions(this.faults.seed, number, this.#routing))
+    const node = await createLibp2p(await nodeOptions(this.faults.seed, number, this.#routing))
+    const host = Object.assign(node, { [Symbol.asyncDispose]: async () => node.stop() })
     this.#directory.set(host.peerId.toString(), { number, host })
     const labelOf = (peer: string): string => `${number}>${this.#directory.get(peer)?.number ?? peer}`
     const faulty = faultyHost(host, this.faults, labelOf, 'sender')
@@ -100,6 +101,9 @@ class MemoryNetwork implements Network {
   }
 
   async stop(): Promise<void> {
+    // A link is known once its connection has been asked for. libp2p waits half a second for one that is not cut.
+    for (const host of this.hosts) host.getConnections()
+    this.faults.disconnect()
     await Promise.all(this.hosts.map(async host => host.stop()))
   }
 

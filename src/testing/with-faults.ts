@@ -138,7 +138,12 @@ class HostLinks {
     const name = peer.toString()
     const known = this.#links.get(name)
     if (known !== undefined) return known
-    const link = new Link(this.#plan, [this.#host.peerId.toString(), name], this.#labelOf(name), this.#sides)
+    const link = new Link(this.#plan, {
+      peers: [this.#host.peerId.toString(), name],
+      label: this.#labelOf(name),
+      sides: this.#sides,
+      connections: () => this.#host.getConnections(peer)
+    })
     this.#links.set(name, link)
     return link
   }
