@@ -125,9 +125,14 @@ export class FaultyStream extends AbstractStream implements LinkStream {
     return controller.signal
   }
 
-  onChange(): void {
+  onRules(): void {
     this.#out.reschedule()
     this.#in.reschedule()
+  }
+
+  onHealed(): void {
+    this.#out.pump()
+    this.#in.pump()
   }
 
   /** A fault resets the stream: both sides see it as done by the other. */

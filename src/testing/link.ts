@@ -7,7 +7,8 @@ import type { PacketFault } from './packets.ts'
 /** What a stream of a link does about changes. */
 export interface LinkStream {
   readonly connection: Connection
-  onChange(): void
+  onRules(): void
+  onHealed(): void
   fail(): void
   onConnectionClose(): void
 }
@@ -46,6 +47,8 @@ export class Link implements FaultsWatcher {
   readonly #connections: () => Connection[]
   readonly #numbers = new Map<string, number>()
   readonly #waiting = new Set<() => void>()
+  #rules: Rules = NO_FAULTS
+  #wasHeld = false
 
   constructor(plan: FaultPlan, init: LinkInit) {
     const { peers, label, sides, connections } = init
@@ -55,6 +58,7 @@ export class Link implements FaultsWatcher {
     this.label = label
     this.sides = sides
     this.#update()
+    this.#wasHeld = this.isHeld
     plan.watchers.add(this)
   }
 
@@ -81,9 +85,15 @@ export class Link implements FaultsWatcher {
   }
 
   onChange(): void {
-    this.#update()
-    for (const stream of this.streams) stream.onChange()
-    if (this.isHeld) return
+    // What was set for other links is no reason to end a stall here.
+    if (this.rules !== this.#rules) {
+      this.#update()
+      for (const stream of this.streams) stream.onRules()
+    }
+    const wasHeld = this.#wasHeld
+    this.#wasHeld = this.isHeld
+    if (!wasHeld || this.#wasHeld) return
+    for (const stream of this.streams) stream.onHealed()
     for (const onHealed of this.#waiting) onHealed()
   }
 
@@ -107,6 +117,7 @@ export class Link implements FaultsWatcher {
 
   #update(): void {
     const { rules } = this
+    this.#rules = rules
     if (rules === NO_FAULTS) {
       this.out.rules = NO_FAULTS
       this.in.rules = NO_FAULTS

@@ -94,6 +94,19 @@ describe('loss', () => {
     ])
   })
 
+  it('goes on to stall when faults of other links change', async () => {
+    await using line = await Line.create({ loss: 1, stallTime: 300, packetSize: 1_000 })
+    const stranger = await line.network.addHost()
+    const [near, far] = await line.conn()
+    const time = await timeOf(async () => {
+      await near.write(some)
+      line.network.faults.set({ latency: 1 }, stranger)
+      line.network.faults.partition(stranger)
+      await far.readFull(some.byteLength)
+    })
+    expect(time).toBeGreaterThanOrEqual(300)
+  })
+
   it('resets the stream for both sides, which read what had come before', async () => {
     // With this seed not the first packet, but one of twenty.
     await using line = await Line.create({ loss: 0.2, lossMode: 'reset', packetSize: 1_000 }, 3)
