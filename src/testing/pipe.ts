@@ -41,6 +41,8 @@ export interface PipeSource {
 interface Item {
   /** Undefined for an end. */
   data: Bytes | undefined
+  /** Whether the bytes are still in the memory of their writer. */
+  borrowed: boolean
   offset: number
   due: number
   act: () => void
@@ -91,18 +93,21 @@ export class Pipe {
       stall = lane.rules.stallTime
       if (fault.kind === 'reset') {
         this.reset(() => this.#end.onFault())
+        this.#keep()
         return
       }
     }
     this.#add(cut(rest, from, rest.byteLength), start + from, stall)
     this.pump()
+    this.#keep()
   }
 
   /** Calls `act` when everything before has come out. */
   close(act: () => void): void {
     if (this.#closed) return
     this.#closed = true
-    this.#items.push({ data: undefined, offset: this.#offset, due: this.#due(this.#offset, 0, 0), act })
+    const due = this.#due(this.#offset, 0, 0)
+    this.#items.push({ data: undefined, borrowed: false, offset: this.#offset, due, act })
     this.pump()
   }
 
@@ -191,12 +196,23 @@ export class Pipe {
     return false
   }
 
+  /** Copies what has to wait: once it counts as sent, whoever wrote it may use its memory for something else. */
+  #keep(): void {
+    for (let i = this.#items.length - 1; i >= 0; i -= 1) {
+      const item = this.#items[i]
+      if (item?.data === undefined) continue
+      if (!item.borrowed) return
+      item.data = item.data.slice()
+      item.borrowed = false
+    }
+  }
+
   #add(data: Bytes, offset: number, stall: number): void {
     const step = pieceSize(this.#source.lane.rules)
     for (let at = 0; at < data.byteLength; at += step) {
       const piece = cut(data, at, Math.min(at + step, data.byteLength))
       const due = this.#due(offset + at, piece.byteLength, stall)
-      this.#items.push({ data: piece, offset: offset + at, due, act: () => {} })
+      this.#items.push({ data: piece, borrowed: true, offset: offset + at, due, act: () => {} })
       this.byteLength += piece.byteLength
     }
   }

@@ -30,6 +30,16 @@ describe('bytes', () => {
   })
 })
 
+it('bytes that were written may be changed once the write is done, as over noise', async () => {
+  await using line = await Line.create({ latency: 20 })
+  const [near, far] = await line.conn()
+  const body = randomBody(64 * KIB)
+  const copy = body.slice()
+  await near.write(body)
+  body.fill(0)
+  expect(hashOf(await far.readFull(body.byteLength))).toBe(hashOf(copy))
+})
+
 describe('latency', () => {
   it('takes its time each way, and another round trip to open a stream', async () => {
     await using line = await Line.create()
