@@ -48,7 +48,6 @@ export interface Network extends AsyncDisposable {
 const LIMITS = resolveOptions(OPTIONS.host, {}, 'createNetwork')
 /** What libp2p reads ahead of a protocol's handler while it still negotiates, besides one whole window. */
 const READ_AHEAD = 64 * 1024
-const MOST_HOSTS = 1_000
 
 /**
  * Starts hosts in memory: real js-libp2p nodes with handshakes, muxers and backpressure, without sockets, in Node and in
@@ -66,7 +65,7 @@ export async function createNetwork(options: NetworkOptions = {}): Promise<Netwo
   plan.set(faults)
   const network = new MemoryNetwork(plan)
   try {
-    await network.grow(Math.min(hosts, MOST_HOSTS))
+    await network.grow(hosts)
   } catch (error) {
     await network.stop()
     throw error
