@@ -67,7 +67,7 @@ async function run(seed: number, faults: FaultOptions): Promise<{ outcomes: stri
   if (a === undefined || b === undefined || c === undefined) throw new Error('not three hosts')
   await Promise.all([b, c].map(async host => new Server(host).start(PROTOCOL, request => request)))
   const caller = async (to: typeof b): Promise<string[]> => {
-    await using client = new Client(a, { maxStreamsPerPeer: 1, maxRequestsPerStream: 10 })
+    await using client = new Client(a, { maxStreamsPerPeer: 1, maxRequestsPerStream: 10, maxRetries: 0 })
     const outcomes: string[] = []
     for (let i = 0; i < 60; i++) {
       const body = new Uint8Array(40).fill(i)
