@@ -2,9 +2,12 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { expect, it } from 'vitest'
 
-it('pointsub bundles for browsers without any module of Node', async () => {
+it.for([
+  ['pointsub', 'src/rpc/client.ts'],
+  ['pointsub/testing', 'src/testing/network.ts']
+])('%s bundles for browsers without any module of Node', async ([entry, file]) => {
   const result = await build({
-    stdin: { contents: "export * from 'pointsub'", resolveDir: fileURLToPath(new URL('../..', import.meta.url)) },
+    stdin: { contents: `export * from '${entry}'`, resolveDir: fileURLToPath(new URL('../..', import.meta.url)) },
     bundle: true,
     platform: 'browser',
     format: 'esm',
@@ -14,7 +17,7 @@ it('pointsub bundles for browsers without any module of Node', async () => {
     logLevel: 'silent'
   })
   const inputs = Object.keys(result.metafile.inputs)
-  expect(inputs.some(input => input.endsWith('src/rpc/client.ts'))).toBe(true)
+  expect(inputs.some(input => input.endsWith(String(file)))).toBe(true)
   const external = Object.values(result.metafile.outputs).flatMap(output => output.imports.map(({ path }) => path))
   expect(external).toEqual([])
   expect(result.outputFiles[0]?.text).not.toMatch(/(from|import|require)\s*\(?["']node:/)

@@ -13,13 +13,14 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   rpc: ['core', 'conn', 'frame', 'route'],
   net: ['core', 'conn'],
   host: ['core'],
+  testing: ['core'],
   cli: ['core', 'conn', 'rpc', 'host'],
   '.': ['core', 'conn', 'rpc']
 }
 /** Only these may use Node's own modules: the rest runs in browsers too. */
 const NODE_ROOMS = new Set(['net', 'host', 'cli'])
 /** Only these make libp2p nodes; the rest works on whatever node it is given. */
-const LIBP2P_ROOMS = new Set(['host', 'cli'])
+const LIBP2P_ROOMS = new Set(['host', 'testing', 'cli'])
 
 interface Import {
   file: string
@@ -57,7 +58,7 @@ describe('the layers of src', () => {
     expect(imports.filter(({ from, target }) => target.startsWith('node:') && !NODE_ROOMS.has(from))).toEqual([])
   })
 
-  it('makes libp2p nodes only in host and cli', () => {
+  it('makes libp2p nodes only in host, testing and cli', () => {
     expect(imports.filter(({ from, target }) => target === 'libp2p' && !LIBP2P_ROOMS.has(from))).toEqual([])
   })
 })
