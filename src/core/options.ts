@@ -12,7 +12,7 @@ export interface NumberRow {
 }
 
 /** One option that takes one of a few values. */
-export interface ChoiceRow<T extends string | boolean> {
+interface ChoiceRow<T extends string | boolean> {
   readonly default: T
   readonly choices: readonly T[]
   readonly doc: string

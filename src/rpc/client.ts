@@ -117,8 +117,7 @@ export class Client implements AsyncDisposable {
       const excluded = (options.exclude ?? []).map(peer => parseKnownPeer(peer).id)
       return async (cancellation, idempotent) => {
         const nodes = await this.#closestNodes(protocol, request, [this.#host.peerId, ...excluded])
-        const isOver = (): boolean => cancellation.reason !== undefined
-        return askInOrder(nodes, idempotent, isOver, target => this.#ask(target, protocol, frame, cancellation))
+        return askInOrder(nodes, idempotent, cancellation, (target, part) => this.#ask(target, protocol, frame, part))
       }
     }
     return this.#perform(prepare, options, answer => ({ protocol, request, answer: answer?.response }))

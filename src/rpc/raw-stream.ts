@@ -15,8 +15,12 @@ export class RawStream implements ServedStream, MemoryHolder {
   #moved = 0
   lastActive: number = this.createdAt
 
-  constructor(conn: Conn, budget: MemoryBudget) {
+  readonly #onFailure: (error: PointSubError) => void
+
+  /** @param onFailure called when it has to give up its memory */
+  constructor(conn: Conn, budget: MemoryBudget, onFailure: (error: PointSubError) => void) {
     this.conn = conn
+    this.#onFailure = onFailure
     this.#share = budget.open(conn.remotePeer.toString(), this)
     void conn.closed.then(() => this.#share.close())
   }
@@ -29,8 +33,8 @@ export class RawStream implements ServedStream, MemoryHolder {
     this.lastActive = now
   }
 
-  stop(linger?: number): void {
-    this.conn.close({ linger }).catch((error: unknown) => this.conn.reset(error))
+  stop(): void {
+    this.conn.close().catch((error: unknown) => this.conn.reset(error))
   }
 
   kill(reason: PointSubError): void {
@@ -38,6 +42,8 @@ export class RawStream implements ServedStream, MemoryHolder {
   }
 
   shed(reason: PointSubError): void {
-    this.kill(reason)
+    const error = reason.with({ peer: this.conn.remotePeer.toString(), protocol: this.conn.protocol })
+    this.kill(error)
+    this.#onFailure(error)
   }
 }

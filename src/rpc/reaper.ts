@@ -1,5 +1,4 @@
 import { PointSubError } from '../core/errors.ts'
-import { IDLE_LINGER } from './server-stream.ts'
 import type { ServedStream } from './served-stream.ts'
 
 /** How long a stream has to be unused before it counts as left behind by its peer, in ms. */
@@ -41,7 +40,7 @@ export class Reaper {
     if (now - this.#lastCleanup < cleanupInterval) return
     this.#lastCleanup = now
     for (const stream of streams) {
-      if (stream.isIdle && now - stream.lastActive > maxIdleTime) stream.stop(IDLE_LINGER)
+      if (stream.isIdle && now - stream.lastActive > maxIdleTime) stream.stop()
     }
   }
 

@@ -16,6 +16,11 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
   'ERR_PROTOCOL_UNSUPPORTED'
 ])
 
+/** Whether another try of the same request would fail in the same way. */
+export function isFinal({ code }: PointSubError): boolean {
+  return FINAL.has(code)
+}
+
 /** What a call that succeeds gives back of a retry. */
 const REFUND = 0.1
 /** How often exponential backoff doubles. */
@@ -61,7 +66,7 @@ export class Retry {
         sent ||= error.sent === true
         const failure = sent ? error.withSent() : error
         const wait = this.#waitBefore(retries)
-        const isLast = FINAL.has(error.code) || (sent && !idempotent) || cancellation.reason !== undefined
+        const isLast = isFinal(error) || (sent && !idempotent) || cancellation.reason !== undefined
         if (isLast || wait === undefined || wait >= cancellation.remaining || this.#budget < 1) throw failure
         this.#budget -= 1
         this.count += 1

@@ -1,7 +1,9 @@
 import type { PeerId } from '@libp2p/interface'
+import type { Cancellation } from '../core/cancellation.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
 import type { KnownPeer, PeerLike } from '../core/peers.ts'
 import type { ServerNode } from '../route/node-table.ts'
+import { isFinal } from './retry.ts'
 import type { SendOptions } from './types.ts'
 
 export interface SendClosestOptions extends SendOptions {
@@ -18,23 +20,28 @@ export interface ClosestAnswer {
 /** Failures that the next node would not change. */
 const FINAL: ReadonlySet<ErrorCode> = new Set(['ERR_ABORTED', 'ERR_CLIENT_CLOSED', 'ERR_INVALID_ARGUMENT'])
 
+/** Least time that one node gets to answer before the next one is asked, in ms; Go gives each as much. */
+const NODE_TIME = 5_000
+
 /**
- * Asks one node after the other until one answers.
+ * Asks one node after the other until one answers. Each gets its share of the time that is left, so that one that never
+ * answers does not use up that of the others.
  *
- * @param isOver whether there is no time left for another node
  * @throws PointSubError the last failure, with those before as `cause`
  */
 export async function askInOrder(
   nodes: readonly ServerNode[],
   idempotent: boolean,
-  isOver: () => boolean,
-  ask: (target: KnownPeer) => Promise<Uint8Array>
+  cancellation: Cancellation,
+  ask: (target: KnownPeer, cancellation: Cancellation) => Promise<Uint8Array>
 ): Promise<ClosestAnswer> {
   const failures: PointSubError[] = []
-  for (const { target, health } of nodes) {
-    if (isOver()) break
+  for (const [index, { target, health }] of nodes.entries()) {
+    if (cancellation.reason !== undefined) break
+    const share = Math.max(NODE_TIME, cancellation.remaining / (nodes.length - index))
+    using part = cancellation.part(`asking ${target.name}`, share)
     try {
-      const response = await ask(target)
+      const response = await ask(target, part)
       health.succeeded()
       return { response, target: target.id }
     } catch (error) {
@@ -53,7 +60,8 @@ function isTooLarge(error: PointSubError): boolean {
 }
 
 function allFailed(failures: readonly PointSubError[], nodes: number): PointSubError {
-  const last = failures.at(-1)
+  // If another round may help, it is to be made.
+  const last = failures.findLast(failure => !isFinal(failure)) ?? failures.at(-1)
   if (last === undefined) return new PointSubError('ERR_TIMEOUT', 'the call took too long', { sent: false })
   const message = `${failures.length} of ${nodes} nodes failed; the last one: ${last.message}`
   const { code, peer, protocol } = last

@@ -15,8 +15,8 @@ export interface ServedStream extends Sweepable {
   readonly isRaw: boolean
   /** Whether no request is under way on it. */
   readonly isIdle: boolean
-  /** Lets what is under way finish, then ends the stream; a peer that does not end its side is reset after `linger` ms. */
-  stop(linger?: number): void
+  /** Lets what is under way finish, then ends the stream; a peer that does not end its side is reset. */
+  stop(): void
   /** Ends the stream now, whatever it is doing. */
   kill(reason: PointSubError): void
 }

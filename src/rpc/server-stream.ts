@@ -11,7 +11,7 @@ import type { Handler, ServerMetrics } from './types.ts'
 /** How long a peer may take to read the last answer and to end a stream that was ended here, in ms. */
 const LINGER = 10_000
 /** The same for a stream that has been idle: nothing can be unread there. */
-export const IDLE_LINGER = 1_000
+const IDLE_LINGER = 1_000
 
 type State = 'idle' | 'reading' | 'handling' | 'writing' | 'ended'
 
@@ -66,9 +66,9 @@ export class ServerStream implements ServedStream, MemoryHolder {
     return this.#state !== 'handling'
   }
 
-  stop(linger: number = LINGER): void {
+  stop(): void {
     this.#stopping = true
-    if (this.#state === 'idle') this.#close(linger)
+    if (this.#state === 'idle') this.#close(IDLE_LINGER)
   }
 
   kill(reason: PointSubError): void {
@@ -84,7 +84,7 @@ export class ServerStream implements ServedStream, MemoryHolder {
   sweep(now: number): void {
     const waited = now - this.lastActive
     const { idleTimeout, readTimeout, writeTimeout } = this.#init.options
-    if (this.#state === 'idle' && waited > idleTimeout) this.stop(IDLE_LINGER)
+    if (this.#state === 'idle' && waited > idleTimeout) this.stop()
     if (this.#state === 'reading' && waited > readTimeout) this.#timeOut('readTimeout', readTimeout)
     if (this.#state === 'writing' && !this.#progressed(now) && waited > writeTimeout) {
       this.#timeOut('writeTimeout', writeTimeout)

@@ -171,7 +171,8 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   }
 
   async #accept(protocol: string): Promise<Listener> {
-    const admit = (conn: Conn): boolean => this.#admit(conn, () => new RawStream(conn, this.#budget))
+    const admit = (conn: Conn): boolean =>
+      this.#admit(conn, () => new RawStream(conn, this.#budget, error => this.#fail(conn, error)))
     let listener: Listener | undefined
     await this.#register(protocol, async () => {
       const opened = await Listener.open(this.#host, protocol, this.#options, admit)

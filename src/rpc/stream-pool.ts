@@ -4,14 +4,13 @@ import type { Cancellation } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { OPTIONS, Resolved } from '../core/options.ts'
 import type { KnownPeer } from '../core/peers.ts'
-import { startTimer, type Timer, unref } from '../core/timers.ts'
+import { startTimer, type Timer } from '../core/timers.ts'
 import { ClientStream, type StreamEnd } from './client-stream.ts'
+import { MakingDo } from './making-do.ts'
 import type { PlaceAccount, PlaceHolder, StreamBudget } from './stream-budget.ts'
 import { LONG_REST, REST, type StreamHabits } from './stream-habits.ts'
 import type { Sweepable } from './sweeper.ts'
 
-/** After a stream could not be opened while others are open, how long to make do with those, in ms: from, to. */
-const OPEN_BACKOFF = [1_000, 60_000] as const
 /** Who could not open a stream of his own goes before those who come later. */
 const FIRST = 0
 const IN_ORDER = 1
@@ -51,9 +50,9 @@ export class StreamPool implements Sweepable, PlaceHolder {
   readonly #slots: Pool<Slot>
   /** Every stream that is not gone yet, those that only wait for the peer to end them included. */
   readonly #live = new Set<ClientStream>()
-  /** Places kept back: their stream may be ended by the peer any moment, or the peer seems to bound its streams. */
+  /** Places kept back because their stream may be ended by the peer any moment. */
   readonly #keptBack = new Map<Slot, Timer>()
-  #backoffTime: number = OPEN_BACKOFF[0]
+  readonly #makingDo = new MakingDo<Slot>(slot => this.#return(slot))
 
   constructor(target: KnownPeer, init: StreamPoolInit) {
     this.target = target
@@ -94,6 +93,10 @@ export class StreamPool implements Sweepable, PlaceHolder {
   async request(frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
     for (let priority = IN_ORDER; ; priority = FIRST) {
       const slot = await this.#borrow(cancellation, priority)
+      if (slot.stream?.ended !== false && this.#makingDo.isOn && this.#hasOthers(slot)) {
+        this.#makingDo.keep(slot)
+        continue
+      }
       try {
         if (slot.restsUntil > 0) await this.#rest(slot, cancellation)
         const stream = slot.stream?.ended === false ? slot.stream : await this.#fill(slot, cancellation)
@@ -102,10 +105,10 @@ export class StreamPool implements Sweepable, PlaceHolder {
         const unsent = error instanceof PointSubError && error.sent !== true
         // The peer may bound its streams: then this place goes without for a while, and an unsent request waits for another.
         if (cancellation.reason !== undefined || !(unsent || slot.refused) || !this.#hasOthers(slot)) throw error
-        this.#makeDo(slot)
+        this.#makingDo.keep(slot)
         if (!unsent) throw error
       } finally {
-        if (!this.#keptBack.has(slot)) this.#giveBack(slot)
+        if (!this.#makingDo.keeps(slot)) this.#giveBack(slot)
       }
     }
   }
@@ -134,6 +137,7 @@ export class StreamPool implements Sweepable, PlaceHolder {
   /** Closes every stream; resolves when they are gone. The calls have been cancelled by then. */
   async close(reason: PointSubError): Promise<void> {
     for (const slot of this.#keptBack.keys()) this.#return(slot)
+    this.#makingDo.end()
     await Promise.all([...this.#live].map(stream => stream.close(reason)))
     this.#checkEmpty()
   }
@@ -183,7 +187,7 @@ export class StreamPool implements Sweepable, PlaceHolder {
       return
     }
     const { connection, protocol } = stream.conn
-    if (stream.requests === 1) this.#backoffTime = OPEN_BACKOFF[0]
+    if (stream.requests === 1) this.#makingDo.worked()
     if (stream.requests > 1) habits.learn(connection, protocol, 'many')
     const habit = habits.get(connection, protocol)
     if (stream.requests >= options.maxRequestsPerStream) {
@@ -246,14 +250,6 @@ export class StreamPool implements Sweepable, PlaceHolder {
     this.#keptBack.set(slot, timer)
   }
 
-  /** The peer may bound its streams, and js-libp2p resets those above only after it has agreed to them. */
-  #makeDo(slot: Slot): void {
-    const timer = startTimer(this.#backoffTime, () => this.#return(slot))
-    unref(timer)
-    this.#keptBack.set(slot, timer)
-    this.#backoffTime = Math.min(this.#backoffTime * 2, OPEN_BACKOFF[1])
-  }
-
   /** Gives a place back for good. */
   #return(slot: Slot): void {
     clearTimeout(this.#keptBack.get(slot))
@@ -285,9 +281,7 @@ export class StreamPool implements Sweepable, PlaceHolder {
   #onGone(stream: ClientStream): void {
     this.#live.delete(stream)
     // With nothing left to make do with, opening is tried again.
-    if (this.streams.length === 0) {
-      for (const slot of this.#keptBack.keys()) if (slot.stream?.ended !== false) this.#return(slot)
-    }
+    if (this.streams.length === 0) this.#makingDo.end()
     this.#checkEmpty()
   }
 

@@ -4,7 +4,17 @@ import { once } from 'node:events'
 import { createHost } from '../../src/host/index.ts'
 import { Client, type Conn, dial, listen, Server } from '../../src/index.ts'
 import { createNet, type Socket } from '../../src/net/index.ts'
-import { COUNT, ECHO, HANG, type Report, type Role, SINK, SOCKET_IDLE, SOCKET_SINK, SOCKET_SOURCE } from './child-roles.ts'
+import {
+  COUNT,
+  ECHO,
+  HANG,
+  type Report,
+  type Role,
+  SINK,
+  SOCKET_IDLE,
+  SOCKET_SINK,
+  SOCKET_SOURCE
+} from './child-roles.ts'
 
 const CHUNK = 64 * 1024
 const WARM_UP = 32 * 1024 * 1024

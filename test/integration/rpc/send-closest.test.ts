@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { raise } from '../../support/raise.ts'
 import { Client, Server } from '../../../src/index.ts'
 import { addressOf } from '../conn/pipes.ts'
 import { ourHost } from '../../support/hosts.ts'
@@ -93,7 +94,3 @@ describe('sendClosest', () => {
     await expect(small.sendClosest(PROTOCOL, REQUEST)).rejects.toMatchObject({ code: 'ERR_MESSAGE_TOO_LARGE' })
   })
 })
-
-function raise(message: string): never {
-  throw new Error(message)
-}
