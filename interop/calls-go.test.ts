@@ -229,7 +229,7 @@ overEveryLink(link => {
   test('a call to a Go peer that dies meanwhile fails', async () => {
     await using go = await serve(link)
     await using host = await diallingHost(link)
-    await using client = new Client(host)
+    await using client = new Client(host, { maxRetries: 0 })
     const call = client.send(go.address, '/slow/1.0.0', bytes('60000'))
     const failure = call.catch((error: unknown) => error)
     // Sent after the other one, so Go has that one too when it answers this.

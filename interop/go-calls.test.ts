@@ -5,6 +5,7 @@ import type { Line } from './lines.ts'
 import { listeningHost } from './hosts.ts'
 import { overEveryLink, send } from './links.ts'
 import type { WirePeer } from './peer.ts'
+import { until } from '../test/support/until.ts'
 import { allStreamsClosed, openStreams } from './streams.ts'
 
 const ECHO = '/echo/1.0.0'
@@ -163,6 +164,23 @@ overEveryLink(link => {
 
     await using next = send(link, host, ECHO, { count: 3, size: 64 })
     expect(await outcome(next)).toEqual(allEchoed(3))
+  })
+
+  test('our server answers 3,000 requests of a client that leaks its streams, with few of them open', {
+    timeout: 40_000
+  }, async () => {
+    await using host = await listeningHost(link)
+    await using server = new Server(host)
+    await server.start(ECHO, request => request)
+    await using go = send(link, host, ECHO, { mode: 'leak', count: 3_000, concurrency: 16, size: 64, hold: true })
+    expect(await outcome(go)).toEqual(allEchoed(3_000))
+    // Long before idleTimeout, a minute, and with none of them closed by Go.
+    await until(
+      'the streams left behind are reset',
+      () => server.activeStreams,
+      count => count <= 64
+    )
+    expect(server.getMetrics()).toMatchObject({ totalRequests: 3_000, failedRequests: 0, totalConnections: 3_000 })
   })
 
   test('a Go client that goes away in the middle leaves no stream behind', async () => {
