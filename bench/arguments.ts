@@ -22,6 +22,7 @@ Request/response over loopback, each side its own process, the rows' rounds inte
   tls-pipelined    node:tls, length-prefixed frames, pipelined on one socket: the yardstick
   raw-one-stream   js-libp2p, one stream, requests pipelined, a send() each
   raw-pool-64      js-libp2p, a pool of 64 streams, one request in flight on each
+  stock-pool-64    the same on the stock stack, whatever --stack says
   raw-new-stream   js-libp2p, a new stream for every request
   net-socket       pointsub/net: a pool of 64 sockets, one request in flight on each
   client-send      pointsub: Client.send() to Server.start()

@@ -21,7 +21,7 @@ export async function runRpcGroup(
     measurements.push(measurement)
     rows.push(...results.map(toRow))
   }
-  return { rows, verdicts: judge(measurements) }
+  return { rows, verdicts: judge(measurements, stack.stack) }
 }
 
 function toRow({ row, bytes, concurrency, rps, mbps, p50ms, p99ms, ratioToTls }: Result): ReportRow {

@@ -1,3 +1,4 @@
+import type { Stack } from '../stack.ts'
 import type { Verdict } from '../group.ts'
 import { median, pairedRatios } from '../statistics.ts'
 import type { Measurement, Sample } from './rounds.ts'
@@ -45,32 +46,43 @@ interface RatioBound {
   readonly against: RowName
   readonly bytes: number
   readonly concurrency: number
-  readonly atLeast: number
+  /** Of the requests a second. */
+  readonly atLeast?: number
+  /** Of p99 / p50: how far the slow calls are from the usual ones. */
+  readonly spreadAtMost?: number
+  /** Promised on this stack only. */
+  readonly stack?: Stack
 }
 
 const BOUNDS: readonly RatioBound[] = [
   { row: 'client-send', against: 'raw-new-stream', bytes: 64, concurrency: 64, atLeast: 6 },
   { row: 'client-send', against: 'raw-pool-64', bytes: 64, concurrency: 64, atLeast: 0.8 },
+  { row: 'client-send', against: 'raw-pool-64', bytes: 64, concurrency: 64, spreadAtMost: 1.5 },
+  { row: 'client-send', against: 'stock-pool-64', bytes: 64, concurrency: 64, atLeast: 1.2, stack: 'host' },
   { row: 'net-socket', against: 'raw-pool-64', bytes: 64, concurrency: 1, atLeast: 0.85 },
   { row: 'net-socket', against: 'raw-pool-64', bytes: 64, concurrency: 64, atLeast: 0.85 }
 ]
 
-export function judge(measurements: readonly Measurement[]): Verdict[] {
-  return BOUNDS.map(bound => {
-    const { row, against, bytes, concurrency, atLeast } = bound
-    const name = `${row} / ${against} at ${bytes} B x ${concurrency}`
+export function judge(measurements: readonly Measurement[], stack: Stack): Verdict[] {
+  return BOUNDS.filter(bound => bound.stack === undefined || bound.stack === stack).map(bound => {
+    const { row, against, bytes, concurrency, atLeast = 0, spreadAtMost } = bound
     const { samples } =
       measurements.find(({ scenario }) => scenario.bytes === bytes && scenario.concurrency === concurrency) ?? {}
-    const ratios = pairedRatios(rpsOf(samples?.get(row)), rpsOf(samples?.get(against)))
+    const of = spreadAtMost === undefined ? rpsOf : spreadsOf
+    const ratios = pairedRatios(of(samples?.get(row)), of(samples?.get(against)))
     const ratio = median(ratios)
+    const name = `${spreadAtMost === undefined ? '' : 'p99/p50 of '}${row} / ${against} at ${bytes} B x ${concurrency}`
     if (Number.isNaN(ratio)) return { text: `not measured: ${name}`, passed: undefined }
-    const passed = ratio >= atLeast
+    const passed = spreadAtMost === undefined ? ratio >= atLeast : ratio <= spreadAtMost
+    const must = spreadAtMost === undefined ? `>= ${atLeast}` : `<= ${spreadAtMost}`
     const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`
-    return {
-      text: `${passed ? 'PASS' : 'FAIL'}: ${name} is ${ratio.toFixed(2)} (rounds: ${range}), must be >= ${atLeast}`,
-      passed
-    }
+    const text = `${passed ? 'PASS' : 'FAIL'}: ${name} is ${ratio.toFixed(2)} (rounds: ${range}), must be ${must}`
+    return { text, passed }
   })
+}
+
+function spreadsOf(samples: readonly Sample[] = []): number[] {
+  return samples.map(({ p50, p99 }) => p99 / p50)
 }
 
 function rpsOf(samples: readonly Sample[] = []): number[] {

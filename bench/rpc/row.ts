@@ -15,6 +15,7 @@ export const ROW_NAMES = [
   'tls-pipelined',
   'raw-one-stream',
   'raw-pool-64',
+  'stock-pool-64',
   'raw-new-stream',
   'net-socket',
   'client-send'
