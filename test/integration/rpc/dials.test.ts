@@ -36,7 +36,7 @@ function watchDials(host: TestHost): { dialled: string[]; running: () => number 
 
 describe.each([false, true])('dials of a host that is stock: %s', stockClient => {
   it('are at most 64 at once for 500 calls to 200 peers, dead and alive, and none is refused', async () => {
-    await using peers = await Peers.create(20, { stockClient })
+    await using peers = await Peers.create(20, { stockClient, clientOptions: { maxTotalConns: 1_000 } })
     const closed = await SilentServer.listen()
     const { address } = closed
     await closed[Symbol.asyncDispose]()
