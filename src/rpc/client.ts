@@ -75,9 +75,10 @@ export class Client implements AsyncDisposable {
   /**
    * Notes that a peer serves a protocol, for {@link sendClosest}. Adding it again gives it new addresses.
    *
-   * @throws PointSubError `ERR_INVALID_PEER`, also for an address without a peer id
+   * @throws PointSubError `ERR_INVALID_PEER`, also for an address without a peer id, and `ERR_INVALID_ARGUMENT`
    */
   addServerNode(protocol: string, peer: PeerLike): void {
+    checkProtocol(protocol)
     this.#nodes.add(protocol, parseKnownPeer(peer))
   }
 
@@ -114,7 +115,11 @@ export class Client implements AsyncDisposable {
       if (request.byteLength === 0) {
         throw new PointSubError('ERR_INVALID_ARGUMENT', 'an empty request is close to nobody')
       }
-      const excluded = (options.exclude ?? []).map(peer => parseKnownPeer(peer).id)
+      const { exclude = [] } = options
+      if (!Array.isArray(exclude)) {
+        throw new PointSubError('ERR_INVALID_ARGUMENT', `exclude is a list of peers, not ${textOf(exclude)}`)
+      }
+      const excluded = exclude.map(peer => parseKnownPeer(peer).id)
       return async (cancellation, idempotent) => {
         const nodes = await this.#closestNodes(protocol, request, [this.#host.peerId, ...excluded])
         return askInOrder(nodes, idempotent, cancellation, (target, part) => this.#ask(target, protocol, frame, part))
@@ -220,7 +225,9 @@ function nameOfPeer(peer: PeerLike): string {
 /** @throws PointSubError `ERR_INVALID_CONFIG` */
 function addNodes(client: Client, nodes: NonNullable<ClientOptions['serverProtocols']>): void {
   try {
+    if (typeof nodes !== 'object' || Array.isArray(nodes)) throw new TypeError(`not ${textOf(nodes)}`)
     for (const [protocol, peers] of Object.entries(nodes)) {
+      checkProtocol(protocol)
       for (const peer of peers) client.addServerNode(protocol, peer)
     }
   } catch (cause) {

@@ -21,8 +21,8 @@ export function isFinal({ code }: PointSubError): boolean {
   return FINAL.has(code)
 }
 
-/** What a call that succeeds gives back of a retry. */
-const REFUND = 0.1
+/** Calls that succeed for each retry given back. The budget counts in these parts, for ten times 0.1 is less than 1. */
+const PARTS = 10
 /** How often exponential backoff doubles. */
 const DOUBLINGS = 5
 
@@ -47,7 +47,7 @@ export class Retry {
   constructor(options: RetryOptions, random: () => number = Math.random) {
     this.#options = options
     this.#random = random
-    this.#budget = options.retryBudget
+    this.#budget = options.retryBudget * PARTS
   }
 
   /**
@@ -59,7 +59,7 @@ export class Retry {
     for (let retries = 0; ; retries += 1) {
       try {
         const result = await attempt()
-        this.#budget = Math.min(this.#options.retryBudget, this.#budget + REFUND)
+        this.#budget = Math.min(this.#options.retryBudget * PARTS, this.#budget + 1)
         return result
       } catch (error) {
         if (!(error instanceof PointSubError)) throw error
@@ -67,8 +67,8 @@ export class Retry {
         const failure = sent ? error.withSent() : error
         const wait = this.#waitBefore(retries)
         const isLast = isFinal(error) || (sent && !idempotent) || cancellation.reason !== undefined
-        if (isLast || wait === undefined || wait >= cancellation.remaining || this.#budget < 1) throw failure
-        this.#budget -= 1
+        if (isLast || wait === undefined || wait >= cancellation.remaining || this.#budget < PARTS) throw failure
+        this.#budget -= PARTS
         this.count += 1
         await pause(wait, cancellation, failure)
       }

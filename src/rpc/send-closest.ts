@@ -27,7 +27,7 @@ const NODE_TIME = 5_000
  * Asks one node after the other until one answers. Each gets its share of the time that is left, so that one that never
  * answers does not use up that of the others.
  *
- * @throws PointSubError the last failure, with those before as `cause`
+ * @throws PointSubError the last failure, with those before as `cause`; its `sent` is `true` when that of any was
  */
 export async function askInOrder(
   nodes: readonly ServerNode[],
@@ -45,13 +45,16 @@ export async function askInOrder(
       health.succeeded()
       return { response, target: target.id }
     } catch (error) {
-      if (!(error instanceof PointSubError) || FINAL.has(error.code) || isTooLarge(error)) throw error
+      if (!(error instanceof PointSubError)) throw error
+      // Who waited for a stream is only told why he does not get one.
+      const failure = error.with({ peer: target.id.toString(), sent: false })
+      if (FINAL.has(error.code) || isTooLarge(failure)) throw wasSent(failures) ? failure.withSent() : failure
       health.failed(performance.now())
-      failures.push(error)
-      if (error.sent === true && !idempotent) break
+      failures.push(failure)
+      if (failure.sent === true && !idempotent) break
     }
   }
-  throw allFailed(failures, nodes.length)
+  throw allFailed(failures, nodes.length) ?? cancellation.reason
 }
 
 /** Too large to be sent at all, to whomever. */
@@ -59,12 +62,17 @@ function isTooLarge(error: PointSubError): boolean {
   return error.code === 'ERR_MESSAGE_TOO_LARGE' && error.sent === false
 }
 
-function allFailed(failures: readonly PointSubError[], nodes: number): PointSubError {
+function wasSent(failures: readonly PointSubError[]): boolean {
+  return failures.some(({ sent }) => sent === true)
+}
+
+/** One error for all failures; undefined when there are none. */
+function allFailed(failures: readonly PointSubError[], nodes: number): PointSubError | undefined {
   // If another round may help, it is to be made.
   const last = failures.findLast(failure => !isFinal(failure)) ?? failures.at(-1)
-  if (last === undefined) return new PointSubError('ERR_TIMEOUT', 'the call took too long', { sent: false })
+  if (last === undefined) return undefined
   const message = `${failures.length} of ${nodes} nodes failed; the last one: ${last.message}`
   const { code, peer, protocol } = last
-  const sent = failures.some(failure => failure.sent !== false)
-  return new PointSubError(code, message, { cause: new AggregateError(failures, message), peer, protocol, sent })
+  const cause = new AggregateError(failures, message)
+  return new PointSubError(code, message, { cause, peer, protocol, sent: wasSent(failures) })
 }
