@@ -12,6 +12,8 @@ const PARALLEL_DIALS = 64
 /** A dial that several callers wait for; aborted when the last of them gives up. */
 interface SharedDial {
   readonly connection: Promise<Connection>
+  /** Resolves when its turn has come. */
+  readonly begun: Promise<void>
   readonly abort: AbortController
   callers: number
 }
@@ -39,10 +41,7 @@ export async function connect(host: Host, target: PeerTarget, cancellation: Canc
     })
   }
   try {
-    // libp2p returns the connection that is open: nothing to wait in line for.
-    if (isConnected(host, target))
-      return await cancellation.race(host.dial(target.dial, { signal: cancellation.signal }))
-    return await join(host, target, cancellation)
+    return findConnection(host, target) ?? (await join(host, target, cancellation))
   } catch (cause) {
     throw toPointSubError(cancellation.reason ?? cause, 'ERR_DIAL_FAILED', `cannot reach ${target.name}`, {
       peer,
@@ -51,8 +50,10 @@ export async function connect(host: Host, target: PeerTarget, cancellation: Canc
   }
 }
 
-export function isConnected(host: Host, { id }: PeerTarget): boolean {
-  return id !== undefined && host.getConnections(id).some(({ status }) => status === 'open')
+/** The open connection to a peer. A relayed one does not count: dialling may find a way without the relay. */
+function findConnection(host: Host, { id }: PeerTarget): Connection | undefined {
+  if (id === undefined) return undefined
+  return host.getConnections(id).find(({ status, limits }) => status === 'open' && limits === undefined)
 }
 
 async function join(host: Host, target: PeerTarget, cancellation: Cancellation): Promise<Connection> {
@@ -62,6 +63,7 @@ async function join(host: Host, target: PeerTarget, cancellation: Cancellation):
   const dial = dials.shared.get(target.name) ?? start(host, target, dials)
   dial.callers += 1
   try {
+    await cancellation.standInLine(dial.begun)
     return await cancellation.race(dial.connection)
   } finally {
     dial.callers -= 1
@@ -72,8 +74,13 @@ async function join(host: Host, target: PeerTarget, cancellation: Cancellation):
 function start(host: Host, target: PeerTarget, dials: Dials): SharedDial {
   const abort = new AbortController()
   const { signal } = abort
-  const connection = dials.queue.add(() => host.dial(target.dial, { signal }), { signal })
-  const dial: SharedDial = { connection, abort, callers: 0 }
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  const dialNow = (): Promise<Connection> => {
+    begin()
+    return host.dial(target.dial, { signal })
+  }
+  const connection = dials.queue.add(dialNow, { signal })
+  const dial: SharedDial = { connection, begun, abort, callers: 0 }
   dials.shared.set(target.name, dial)
   const forget = (): void => {
     if (dials.shared.get(target.name) === dial) dials.shared.delete(target.name)

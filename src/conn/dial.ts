@@ -32,14 +32,17 @@ export async function dial(host: Host, peer: PeerLike, protocol: string, options
   checkProtocol(protocol)
   const target = parsePeer(peer)
   using cancellation = new Cancellation({ timeout: DIAL_TIMEOUT, ...options }, `dialling ${target.name}`)
-  const conn = await openConn(host, target, protocol, cancellation)
+  const conn = await cancellation.race(openConn(host, target, protocol, cancellation))
   // As an open socket does, also on a host that was let go.
   const release = host.hold?.()
   if (release !== undefined) void conn.closed.then(release)
   return conn
 }
 
-/** Opens a stream to `target`, over a new connection if there is none. */
+/**
+ * Opens a stream to `target`, over a new connection if there is none. Cancelled, it ends when the stream that was being
+ * opened has: whoever need not wait for that races it.
+ */
 export async function openConn(
   host: Host,
   target: PeerTarget,
@@ -76,30 +79,27 @@ async function openConnOn(connection: Connection, protocol: string, cancellation
  * A stream that nobody waits for any more is opened all the same, for a while, and then ended: the peer may have
  * accepted it already, and a reset would look like a failure there.
  */
-function openUnless(connection: Connection, protocol: string, cancellation: Cancellation): Promise<Conn> {
-  return new Promise((resolve, reject) => {
-    const giveUp = new AbortController()
-    let timer: Timer | undefined
-    const takeBack = cancellation.onCancel(reason => {
-      reject(reason)
-      timer = startTimer(LATE_STREAM, () => giveUp.abort(reason))
-      unref(timer)
-    })
-    const options = { runOnLimitedConnection: true, maxOutboundStreams: STREAMS_PER_PROTOCOL, signal: giveUp.signal }
-    void connection
-      .newStream(protocol, options)
-      .then(stream => new Conn(stream, connection))
-      .then(conn => (cancellation.reason === undefined ? resolve(conn) : end(conn)))
-      .catch(reject)
-      .finally(() => {
-        clearTimeout(timer)
-        takeBack()
-      })
+async function openUnless(connection: Connection, protocol: string, cancellation: Cancellation): Promise<Conn> {
+  const giveUp = new AbortController()
+  let timer: Timer | undefined
+  const takeBack = cancellation.onCancel(reason => {
+    timer = startTimer(LATE_STREAM, () => giveUp.abort(reason))
+    unref(timer)
   })
+  try {
+    const options = { runOnLimitedConnection: true, maxOutboundStreams: STREAMS_PER_PROTOCOL, signal: giveUp.signal }
+    const conn = new Conn(await connection.newStream(protocol, options), connection)
+    if (cancellation.reason === undefined) return conn
+    await end(conn)
+    throw cancellation.reason
+  } finally {
+    clearTimeout(timer)
+    takeBack()
+  }
 }
 
-function end(conn: Conn): void {
-  conn.close({ unread: 'reset' }).catch(() => {
+async function end(conn: Conn): Promise<void> {
+  await conn.close({ unread: 'reset' }).catch(() => {
     // Nobody waits for it.
   })
 }

@@ -19,9 +19,9 @@ export interface CancelOptions {
 export class Cancellation implements Disposable {
   readonly #what: string
   readonly #callerSignal: AbortSignal | undefined
-  readonly #timer: Timer | undefined
+  #timer: Timer | undefined
   readonly #timeout: number
-  readonly #started: number
+  #started: number
   #listeners: ((reason: PointSubError) => void)[] = []
   #controller: AbortController | undefined
   #reason: PointSubError | undefined
@@ -93,6 +93,19 @@ export class Cancellation implements Disposable {
     } finally {
       takeBack()
     }
+  }
+
+  /**
+   * {@link race} for waiting in a line of this side's own: the deadline of a part counts anew behind it.
+   *
+   * @throws PointSubError the reason
+   */
+  async standInLine(turn: Promise<void>): Promise<void> {
+    if (this.#release !== undefined) clearTimeout(this.#timer)
+    await this.race(turn)
+    if (this.#release === undefined || this.#timer === undefined) return
+    this.#started = performance.now()
+    this.#timer = startTimer(this.#timeout, () => this.#timeOut())
   }
 
   /** Resolves after so many milliseconds. @throws PointSubError the reason, on cancellation */

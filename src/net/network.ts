@@ -45,7 +45,7 @@ export class Network {
   async open({ peer }: Found, target: Target, signal: AbortSignal): Promise<Conn> {
     try {
       using cancellation = new Cancellation({ signal, timeout: this.#connectTimeout }, `connecting to ${peer.name}`)
-      return await openConn(this.host, peer, target.protocol, cancellation)
+      return await cancellation.race(openConn(this.host, peer, target.protocol, cancellation))
     } catch (error) {
       const { status = 'started' } = this.host
       throw connectError(error, addressOf(peer), target, status === 'started')

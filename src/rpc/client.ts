@@ -152,9 +152,9 @@ export class Client implements AsyncDisposable {
   }
 
   #ask(target: PeerTarget, protocol: string, frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
-    if (isKnown(target)) return this.#pools.of(target, protocol).request(frame, cancellation)
+    if (isKnown(target)) return this.#pools.request(target, protocol, frame, cancellation)
     const found = this.#lookup.find(target, cancellation)
-    return found.then(known => this.#pools.of(known, protocol).request(frame, cancellation))
+    return found.then(known => this.#pools.request(known, protocol, frame, cancellation))
   }
 
   async #closestNodes(protocol: string, request: Uint8Array, excluded: readonly PeerId[]): Promise<ServerNode[]> {

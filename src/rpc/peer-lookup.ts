@@ -1,4 +1,4 @@
-import { connect, isConnected } from '../conn/connect.ts'
+import { connect } from '../conn/connect.ts'
 import type { Cancellation } from '../core/cancellation.ts'
 import type { Host } from '../core/host.ts'
 import { identified, type KnownPeer, type PeerTarget } from '../core/peers.ts'
@@ -20,9 +20,13 @@ export class PeerLookup {
     this.#connectTimeout = connectTimeout
   }
 
+  #isConnected({ id }: KnownPeer): boolean {
+    return this.#host.getConnections(id).some(({ status }) => status === 'open')
+  }
+
   async find(target: PeerTarget, cancellation: Cancellation): Promise<KnownPeer> {
     const known = this.#known.get(target.name)
-    if (known !== undefined && isConnected(this.#host, known)) return known
+    if (known !== undefined && this.#isConnected(known)) return known
     using connecting = cancellation.part(`connecting to ${target.name}`, this.#connectTimeout)
     const { remotePeer } = await connect(this.#host, target, connecting)
     if (this.#known.size >= MAX_KNOWN) this.#known.clear()

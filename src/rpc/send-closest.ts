@@ -49,7 +49,8 @@ export async function askInOrder(
       // Who waited for a stream is only told why he does not get one.
       const failure = error.with({ peer: target.id.toString(), sent: false })
       if (FINAL.has(error.code) || isTooLarge(failure)) throw wasSent(failures) ? failure.withSent() : failure
-      health.failed(performance.now())
+      // A call that ran out of time before the node was asked says nothing about the node.
+      if (cancellation.reason === undefined || failure.sent === true) health.failed(performance.now())
       failures.push(failure)
       if (failure.sent === true && !idempotent) break
     }

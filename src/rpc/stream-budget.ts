@@ -17,7 +17,7 @@ interface AccountOf {
   take(): Promise<void>
   give(places: number): void
   withdraw(): void
-  mustYield(): boolean
+  mustYield(isNeeded: boolean): boolean
   leave(): void
 }
 
@@ -61,7 +61,7 @@ export class StreamBudget {
       take: () => this.#take(account),
       give: places => this.#give(places),
       withdraw: () => this.#withdraw(account),
-      mustYield: () => this.#mustYield(account),
+      mustYield: isNeeded => this.#mustYield(account, isNeeded),
       leave: () => {
         this.#accounts.delete(account)
         this.#isPoorestKnown = false
@@ -124,11 +124,12 @@ export class StreamBudget {
   }
 
   /** Whether a place that has just become free is to be given up; whoever asks does so. */
-  #mustYield(account: PlaceAccount): boolean {
+  #mustYield(account: PlaceAccount, isNeeded: boolean): boolean {
     if (this.#coming >= this.#waiting.size) return false
     const next = this.#next()
     if (next === undefined || next.account === account) return false
-    if (account.places <= this.#share && !this.#isPatienceOver(next)) return false
+    const isSpare = account.places > this.#share || !(isNeeded || this.#isAnybodyRich)
+    if (!isSpare && !this.#isPatienceOver(next)) return false
     this.#coming += 1
     return true
   }
@@ -154,13 +155,20 @@ export class StreamBudget {
   /** Makes one of the others give up a place for somebody who waits, if there is one to spare. */
   #reclaim(waiter: Waiter): void {
     const isPoor = waiter.account.places < this.#share
+    // As long as there are some who have more than their share, the others are left alone.
+    const allSpare = !this.#isAnybodyRich || this.#isPatienceOver(waiter)
     for (const other of this.#accounts) {
       if (other === waiter.account) continue
-      const isRich = other.places > this.#share || this.#isPatienceOver(waiter)
-      if (!other.holder.yieldUnused(isPoor && isRich ? 0 : UNUSED)) continue
+      const isSpare = allSpare || other.places > this.#share
+      if (!other.holder.yieldUnused(isPoor && isSpare ? 0 : UNUSED)) continue
       this.#coming += 1
       return
     }
+  }
+
+  get #isAnybodyRich(): boolean {
+    for (const { places } of this.#accounts) if (places > this.#share) return true
+    return false
   }
 
   #isPatienceOver({ since }: Waiter): boolean {
@@ -201,8 +209,8 @@ export class PlaceAccount {
   }
 
   /** Whether a place that has just become free has to be given up, although its pool needs it perhaps. */
-  get mustYield(): boolean {
-    return this.#budget.mustYield()
+  mustYield(isNeeded: boolean): boolean {
+    return this.#budget.mustYield(isNeeded)
   }
 
   /** Gives everything back, and takes no part any more. */

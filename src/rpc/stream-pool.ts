@@ -7,6 +7,7 @@ import type { KnownPeer } from '../core/peers.ts'
 import { startTimer, type Timer } from '../core/timers.ts'
 import { ClientStream, type StreamEnd } from './client-stream.ts'
 import { MakingDo } from './making-do.ts'
+import { emptySlot, type Slot } from './slot.ts'
 import type { PlaceAccount, PlaceHolder, StreamBudget } from './stream-budget.ts'
 import { LONG_REST, REST, type StreamHabits } from './stream-habits.ts'
 import type { Sweepable } from './sweeper.ts'
@@ -23,17 +24,6 @@ export interface StreamPoolInit {
   readonly budget: StreamBudget
   /** Called when neither streams nor callers are left. */
   onEmpty(): void
-}
-
-/** A place for one stream; whoever has borrowed it opens a stream in it if there is none. */
-interface Slot {
-  stream: ClientStream | undefined
-  /** Whether the peer has ended the stream before its first answer. */
-  refused: boolean
-  /** When the stream may carry its next request, on performance.now()'s clock. */
-  restsUntil: number
-  /** Ends the rest of whoever waits for that. */
-  wake: (() => void) | undefined
 }
 
 /**
@@ -63,7 +53,7 @@ export class StreamPool implements Sweepable, PlaceHolder {
         // While this waits for its turn, whoever waits for a place gets one that has become free, too.
         create: async () => {
           await this.#account.take()
-          return { stream: undefined, refused: false, restsUntil: 0, wake: undefined }
+          return emptySlot()
         },
         destroy: () => {
           this.#account.give()
@@ -166,7 +156,10 @@ export class StreamPool implements Sweepable, PlaceHolder {
     slot.refused = false
     const { options } = this.#init
     using connecting = cancellation.part('connecting', options.connectTimeout)
-    const conn = await this.#init.open(this.target, connecting)
+    const opening = this.#init.open(this.target, connecting)
+    slot.opening = opening
+    const conn = await connecting.race(opening)
+    slot.opening = undefined
     const stream = new ClientStream(conn, options, (ended, how) => this.#onEnd(slot, ended, how))
     slot.stream = stream
     this.#live.add(stream)
@@ -179,7 +172,7 @@ export class StreamPool implements Sweepable, PlaceHolder {
     const { habits, options } = this.#init
     const { stream } = slot
     if (stream === undefined) {
-      this.#return(slot)
+      this.#giveBackUnfilled(slot)
       return
     }
     if (stream.ended) {
@@ -192,7 +185,7 @@ export class StreamPool implements Sweepable, PlaceHolder {
     const habit = habits.get(connection, protocol)
     if (stream.requests >= options.maxRequestsPerStream) {
       this.#retire(slot, stream, 'the stream has served its requests')
-    } else if (this.#account.mustYield) {
+    } else if (this.#account.mustYield(this.#slots.pending > 0)) {
       this.#yield(slot)
     } else if (habit === 'one') {
       this.#expectEnd(slot, stream)
@@ -209,6 +202,15 @@ export class StreamPool implements Sweepable, PlaceHolder {
       void this.#slots.destroy(slot)
       this.#checkEmpty()
     })
+  }
+
+  /** The place of a stream that nobody waits for any more is taken until that is gone, too. */
+  #giveBackUnfilled(slot: Slot): void {
+    const { opening } = slot
+    slot.opening = undefined
+    const giveBack = (): void => this.#return(slot)
+    if (opening === undefined) giveBack()
+    else void opening.then(giveBack, giveBack)
   }
 
   #retire(slot: Slot, stream: ClientStream, why: string): void {

@@ -1,6 +1,8 @@
 import { isPeerId } from '@libp2p/interface'
+import { connect } from '../conn/connect.ts'
 import { openConn } from '../conn/dial.ts'
 import { PointSubError } from '../core/errors.ts'
+import type { Cancellation } from '../core/cancellation.ts'
 import type { Host } from '../core/host.ts'
 import type { OPTIONS, Resolved } from '../core/options.ts'
 import type { KnownPeer } from '../core/peers.ts'
@@ -38,11 +40,30 @@ export class StreamPools {
     return this.#all.flatMap(pool => pool.streams)
   }
 
-  of(target: KnownPeer, protocol: string): StreamPool {
-    const pool = this.#pools.get(protocol)?.get(target.id.toString()) ?? this.#create(target, protocol)
+  /**
+   * Sends a frame to a peer and resolves to the body of the answer.
+   *
+   * @throws PointSubError with `sent`
+   */
+  request(target: KnownPeer, protocol: string, frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
+    const pool = this.#pools.get(protocol)?.get(target.id.toString())
+    if (pool === undefined) return this.#requestFirst(target, protocol, frame, cancellation)
     // Addresses given later may be the ones that work.
     if (!isPeerId(target.dial)) pool.target = target
-    return pool
+    return pool.request(frame, cancellation)
+  }
+
+  /** Connects before there is a pool: a peer that cannot be reached must not hold places that others need. */
+  async #requestFirst(
+    target: KnownPeer,
+    protocol: string,
+    frame: Uint8Array,
+    cancellation: Cancellation
+  ): Promise<Uint8Array> {
+    using connecting = cancellation.part('connecting', this.#options.connectTimeout)
+    await connect(this.#host, target, connecting)
+    const pool = this.#pools.get(protocol)?.get(target.id.toString()) ?? this.#create(target, protocol)
+    return await pool.request(frame, cancellation)
   }
 
   /** Fails every call and closes every stream; resolves when they are gone. */

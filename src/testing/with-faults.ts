@@ -114,7 +114,10 @@ class HostLinks {
   /** A partition holds a dial, unless there is a connection already. */
   async waitToDial(peer: PeerId, signal: AbortSignal | undefined): Promise<void> {
     const link = this.#link(peer)
-    if (!link.isHeld || this.#host.getConnections(peer).length > 0) return
+    const { status } = this.#host
+    // A host that is stopped refuses by itself.
+    if (!link.isHeld || status === 'stopping' || status === 'stopped') return
+    if (this.#host.getConnections(peer).length > 0) return
     await waitForLink(link, 0, signal, this.#stopped.signal)
   }
 

@@ -207,6 +207,8 @@ describe('a clock that jumps, forwards and back', () => {
     }
     const clientOptions: ClientOptions = { maxRetries: 2, retryInterval: 100, idleTimeout: 600, readTimeout: 10_000 }
     await using rpc = await Rpc.create({ handler, clientOptions })
+    // Certificates are of their time.
+    await rpc.pair.connect()
     vi.useFakeTimers({ toFake: ['Date'] })
     const day = 86_400_000
     let jumps = 0

@@ -84,10 +84,10 @@ describe('the places of a StreamBudget', () => {
     const { holders } = budgetOf(4, 2)
     const [rich, poor] = holders
     for (let asked = 0; asked < 4; asked += 1) rich?.take()
-    expect(rich?.account.mustYield).toBe(false)
+    expect(rich?.account.mustYield(true)).toBe(false)
     poor?.take()
     poor?.take()
-    expect([rich, rich, rich].map(holder => holder?.account.mustYield)).toEqual([true, true, false])
+    expect([rich, rich, rich].map(holder => holder?.account.mustYield(true))).toEqual([true, true, false])
   })
 
   it('within a share are yielded only when who has none has waited for 50 ms', () => {
@@ -97,9 +97,9 @@ describe('the places of a StreamBudget', () => {
     two?.take()
     third?.take()
     clock.now = 50
-    expect([one, two].map(holder => holder?.account.mustYield)).toEqual([false, false])
+    expect([one, two].map(holder => holder?.account.mustYield(true))).toEqual([false, false])
     clock.now = 51
-    expect([one, two].map(holder => holder?.account.mustYield)).toEqual([true, false])
+    expect([one, two].map(holder => holder?.account.mustYield(true))).toEqual([true, false])
     one?.account.give()
     expect(placesOf(holders)).toEqual([0, 1, 1])
   })
@@ -160,7 +160,7 @@ describe('whatever happens, in whatever order', () => {
             holder.take(() => add(has, holder))
           }
           if (kind === 'give' && holder.places > 0) holder.account.give()
-          if (kind === 'yield' && holder.places > 0 && holder.account.mustYield) holder.account.give()
+          if (kind === 'yield' && holder.places > 0 && holder.account.mustYield(true)) holder.account.give()
           if (kind === 'withdraw') holder.account.withdraw()
           if (kind === 'sweep') budget.sweep()
           if (kind === 'wait') clock.now += 60
