@@ -10,7 +10,7 @@ export class RawStream implements ServedStream, MemoryHolder {
   readonly isIdle = true
   readonly requests = 0
   readonly createdAt: number = performance.now()
-  readonly canShed = true
+  readonly bytesKept = 0
   readonly #share: MemoryShare
   #moved = 0
   lastActive: number = this.createdAt
