@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createHost } from '../../src/host/index.ts'
-import { Client, type Conn, dial, listen, Server } from '../../src/index.ts'
+import { Client, type Conn, dial, listen, Server, type ServerOptions } from '../../src/index.ts'
+import { MeasuredServer } from './measured-server.ts'
 import { createNet, type Socket } from '../../src/net/index.ts'
 import { ECHO, HANG, type Report, type Role, SINK, SOCKET_IDLE, SOCKET_SINK, SOCKET_SOURCE } from './child-roles.ts'
 
@@ -40,6 +41,13 @@ async function serve(port = 0, identity?: string): Promise<void> {
     report({ kind: 'entered', count })
     return new Promise(() => {})
   })
+  report({ kind: 'ready', address: String(host.getMultiaddrs()[0]) })
+}
+
+async function serveMeasured(options: ServerOptions): Promise<void> {
+  const host = await createHost({ listen: ['/ip4/127.0.0.1/tcp/0'] })
+  const measured = await MeasuredServer.start(host, options)
+  process.on('message', () => report({ kind: 'usage', usage: measured.usage }))
   report({ kind: 'ready', address: String(host.getMultiaddrs()[0]) })
 }
 
@@ -120,6 +128,8 @@ async function main(role: Role): Promise<void> {
   switch (role.kind) {
     case 'server':
       return serve(role.port, role.identity)
+    case 'measured-server':
+      return serveMeasured(role.options)
     case 'socket-server':
       return serveSockets()
     case 'caller':

@@ -95,6 +95,17 @@ describe('streams a peer left open after an answer', () => {
     expect(killed(all), 'the rest is not too many').toHaveLength(36)
   })
 
+  it('get less when they are more than four times as many', () => {
+    const all = streams(300, index => ({ unused: 101 + index }))
+    reaper().sweep(all, START)
+    const oldest = all.slice(256)
+    expect(killed(all)).toHaveLength(44)
+    expect(oldest.every(stream => stream.killed !== undefined)).toBe(true)
+    const young = streams(300, () => ({ unused: 100 }))
+    reaper().sweep(young, START)
+    expect(killed(young)).toEqual([])
+  })
+
   it('are counted by peer and by protocol', () => {
     const all = streams(60, index => ({ peer: `p${index % 3}`, protocol: `/${index % 2}`, unused: 2 * SECOND }))
     reaper({ maxIdlePerPeer: 10 }).sweep(all, START)
