@@ -209,7 +209,6 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       conn.reset()
       return false
     }
-    this.#metrics.totalConnections += 1
     if (this.#limiter.isFull && !this.#makeRoom()) {
       const details = { peer: conn.remotePeer.toString(), protocol: conn.protocol }
       const error = new PointSubError('ERR_MAX_CONNS', `${this.#limiter.active} streams are open already`, details)
@@ -217,6 +216,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       this.#fail(conn, error)
       return false
     }
+    this.#metrics.totalConnections += 1
     this.#limiter.started()
     const stream = create()
     this.#sweeper.add(stream)
