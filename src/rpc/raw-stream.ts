@@ -12,11 +12,14 @@ export class RawStream implements ServedStream, MemoryHolder {
   readonly createdAt: number = performance.now()
   readonly bytesKept = 0
   readonly #share: MemoryShare
+  readonly #onFailure: (error: PointSubError) => void
   #moved = 0
   lastActive: number = this.createdAt
 
-  constructor(conn: Conn, budget: MemoryBudget) {
+  /** @param onFailure called when the stream had to give its bytes up */
+  constructor(conn: Conn, budget: MemoryBudget, onFailure: (error: PointSubError) => void) {
     this.conn = conn
+    this.#onFailure = onFailure
     this.#share = budget.open(conn.remotePeer.toString(), this)
     void conn.closed.then(() => this.#share.close())
   }
@@ -38,6 +41,8 @@ export class RawStream implements ServedStream, MemoryHolder {
   }
 
   shed(reason: PointSubError): void {
-    this.kill(reason)
+    const error = reason.with({ peer: this.conn.remotePeer.toString(), protocol: this.conn.protocol })
+    this.kill(error)
+    this.#onFailure(error)
   }
 }

@@ -171,7 +171,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   }
 
   async #accept(protocol: string): Promise<Listener> {
-    const admit = (conn: Conn): boolean => this.#admit(conn, () => new RawStream(conn, this.#budget))
+    const admit = (conn: Conn): boolean => this.#admit(conn, () => this.#createRaw(conn))
     let listener: Listener | undefined
     await this.#register(protocol, async () => {
       const opened = await Listener.open(this.#host, protocol, this.#options, admit)
@@ -237,6 +237,10 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       budget: this.#budget,
       onFailure: error => this.#fail(conn, error)
     })
+  }
+
+  #createRaw(conn: Conn): RawStream {
+    return new RawStream(conn, this.#budget, error => this.#fail(conn, error))
   }
 
   /** Whether one more stream may be taken on after those unused for long had to go. */
