@@ -6,7 +6,7 @@ import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
 import { startTimer } from '../core/timers.ts'
-import { AcceptedConns } from './accepted-conns.ts'
+import { AcceptedConns, type ConnSource } from './accepted-conns.ts'
 import { ConnectionLimiter } from './connection-limiter.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { RawStream } from './raw-stream.ts'
@@ -170,19 +170,21 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
     this.#releaseHost?.()
   }
 
-  async #accept(protocol: string): Promise<Listener> {
+  async #accept(protocol: string): Promise<ConnSource> {
     const admit = (conn: Conn): boolean => this.#admit(conn, () => this.#createRaw(conn))
-    let listener: Listener | undefined
+    let source: ConnSource | undefined
     await this.#register(protocol, async () => {
-      const opened = await Listener.open(this.#host, protocol, this.#options, admit)
-      listener = opened
-      return async () => {
-        this.#unhandle.delete(protocol)
-        await opened.close()
+      const listener = await Listener.open(this.#host, protocol, this.#options, admit)
+      const close = async (): Promise<void> => {
+        // When a loop is left late, somebody else may have the protocol.
+        if (this.#unhandle.get(protocol) === close) this.#unhandle.delete(protocol)
+        await listener.close()
       }
+      source = { accept: () => listener.accept(), close }
+      return close
     })
-    if (listener === undefined) throw serverClosed(protocol)
-    return listener
+    if (source === undefined) throw serverClosed(protocol)
+    return source
   }
 
   /** @param handle registers the protocol with the host, and resolves to how to take it back */

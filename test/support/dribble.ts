@@ -62,11 +62,12 @@ export async function politelyDuring(
   attack: Promise<void>
 ): Promise<number> {
   await using client = new Client(host, { maxRetries: 0 })
-  let [over, answered] = [false, 0]
+  const state = { over: false }
+  let answered = 0
   const ended = attack.finally(() => {
-    over = true
+    state.over = true
   })
-  while (!over || answered === 0) {
+  while (!state.over || answered === 0) {
     expect(textOf(await client.send(address, protocol, bytesOf(`call ${answered}`)))).toBe(`call ${answered}`)
     answered += 1
   }

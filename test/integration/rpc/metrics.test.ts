@@ -163,7 +163,9 @@ describe('handlers', () => {
       message: '/test/own is already handled on this host'
     })
     await expect(rpc.server.accept('/test/own').next()).rejects.toMatchObject({ code: 'ERR_PROTOCOL_EXISTS' })
-    await expect(rpc.pair.server.handle(PROTOCOL, () => {})).rejects.toThrow()
+    await expect(rpc.pair.server.handle(PROTOCOL, () => {})).rejects.toMatchObject({
+      name: 'DuplicateProtocolHandlerError'
+    })
     expect(rpc.server.protocols).toEqual([PROTOCOL])
     await rpc.server.stop()
     expect(rpc.pair.server.getProtocols()).toContain('/test/own')

@@ -96,7 +96,7 @@ describe('bytes that nobody will read', () => {
     await until(
       'the streams are gone',
       () => rpc.server.activeStreams,
-      streams => streams === 0
+      count => count === 0
     )
     await arrayBuffersWithin(3 * MIB, before)
     gate.open()
