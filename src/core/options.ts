@@ -187,7 +187,7 @@ export const OPTIONS: {
     maxIdleTime: ms(1_800_000, 'A stream on which nothing was sent for so long is ended, accepted raw ones included.'),
     maxIdlePerPeer: count(
       64,
-      'Streams that one peer may leave open after an answer, of one protocol. Above it the oldest are reset after a second: Go clients never close theirs.'
+      'Streams that one peer may leave open after an answer, of one protocol. Above it the oldest are reset after a second, far above it sooner: Go clients never close theirs.'
     ),
     maxMemoryUsage: bytes(
       1024 * MIB,

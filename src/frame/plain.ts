@@ -98,6 +98,14 @@ export class FrameDecoder {
       this.#chunk.byteLength === 0 ? chunk : concat([this.#chunk, chunk], this.#chunk.byteLength + chunk.byteLength)
   }
 
+  /** Lets go of what it holds; nothing may be pushed after that. */
+  clear(): void {
+    this.#chunk = NOTHING
+    this.#partial = NOTHING
+    this.#have = 0
+    this.#length = undefined
+  }
+
   /**
    * The next whole body, or undefined when more bytes are needed.
    *

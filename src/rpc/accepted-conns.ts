@@ -1,12 +1,17 @@
 import type { Conn } from '../conn/conn.ts'
-import type { Listener } from '../conn/listen.ts'
 import { PointSubError } from '../core/errors.ts'
+
+/** Where they come from. */
+export interface ConnSource {
+  accept(): Promise<Conn>
+  close(): Promise<void>
+}
 
 /** The raw streams of a protocol as they come, for `for await`; leaving the loop stops accepting. */
 export class AcceptedConns implements AsyncIterableIterator<Conn>, AsyncDisposable {
-  readonly #listening: Promise<Listener>
+  readonly #listening: Promise<ConnSource>
 
-  constructor(listening: Promise<Listener>) {
+  constructor(listening: Promise<ConnSource>) {
     this.#listening = listening
     // Who asks for the first stream is told.
     listening.catch(() => {})

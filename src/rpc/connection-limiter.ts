@@ -61,7 +61,8 @@ export class ConnectionLimiter {
     const load = this.#active / this.#max
     const factor = load > maxLoadFactor ? 0.9 : load < LOW_LOAD ? 1.1 : 1
     const next = Math.trunc(this.#max * factor)
-    if (next === this.#max || next < min || next > LARGEST_MAX) return
+    // One that was set to more than it may grow to still shrinks.
+    if (next === this.#max || next < min || (next > LARGEST_MAX && factor > 1)) return
     const time = interval === 0 ? 0 : now()
     if (interval > 0 && time - this.#lastStep < interval) return
     this.#lastStep = time

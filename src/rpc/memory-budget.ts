@@ -2,9 +2,9 @@ import { PointSubError } from '../core/errors.ts'
 
 /** Something that holds bytes for a peer. */
 export interface MemoryHolder {
-  /** Whether giving it up would free its bytes. */
-  readonly canShed: boolean
-  /** Gives its bytes up. */
+  /** Bytes that stay held when the others are given up. */
+  readonly bytesKept: number
+  /** Gives up all bytes but those. */
   shed(reason: PointSubError): void
 }
 
@@ -21,8 +21,8 @@ interface PeerUse {
 }
 
 /**
- * Bounds the bytes that streams hold, per peer and in total. Above a bound the largest holder is told to give its bytes
- * up, until all is within it; bytes that nobody can give up (a handler has them) keep everybody else out.
+ * Bounds the bytes that streams hold, per peer and in total. Above a bound whoever can give up most is told to,
+ * until all is within it; bytes that nobody can give up (a handler has them) keep everybody else out.
  */
 export class MemoryBudget {
   readonly #max: number
@@ -95,8 +95,9 @@ export class MemoryShare {
     return this.#budget.isOver()
   }
 
-  get canShed(): boolean {
-    return this.#bytes > 0 && this.#holder.canShed
+  /** Bytes that shedding would free. */
+  get bytesToShed(): number {
+    return Math.max(0, this.#bytes - this.#holder.bytesKept)
   }
 
   /** Notes how many bytes the holder has by now; it, or another one, may have to give them up at once. */
@@ -108,8 +109,9 @@ export class MemoryShare {
   }
 
   shed(reason: PointSubError): void {
+    const kept = this.#bytes - this.bytesToShed
     this.#holder.shed(reason)
-    this.set(0)
+    this.set(kept)
   }
 
   /** The holder is gone, and its bytes with it. */
@@ -124,8 +126,12 @@ export class MemoryShare {
 /** Whether there was one to shed. */
 function shedLargest(shares: Iterable<MemoryShare>, why: string): boolean {
   let largest: MemoryShare | undefined
+  let most = 0
   for (const share of shares) {
-    if (share.canShed && share.bytes > (largest?.bytes ?? 0)) largest = share
+    const bytes = share.bytesToShed
+    if (bytes <= most) continue
+    largest = share
+    most = bytes
   }
   largest?.shed(new PointSubError('ERR_MEMORY_LIMIT', why))
   return largest !== undefined

@@ -10,14 +10,13 @@ export class RawStream implements ServedStream, MemoryHolder {
   readonly isIdle = true
   readonly requests = 0
   readonly createdAt: number = performance.now()
-  readonly canShed = true
+  readonly bytesKept = 0
   readonly #share: MemoryShare
+  readonly #onFailure: (error: PointSubError) => void
   #moved = 0
   lastActive: number = this.createdAt
 
-  readonly #onFailure: (error: PointSubError) => void
-
-  /** @param onFailure called when it has to give up its memory */
+  /** @param onFailure called when the stream had to give its bytes up */
   constructor(conn: Conn, budget: MemoryBudget, onFailure: (error: PointSubError) => void) {
     this.conn = conn
     this.#onFailure = onFailure

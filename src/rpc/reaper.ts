@@ -3,8 +3,10 @@ import type { ServedStream } from './served-stream.ts'
 
 /** How long a stream has to be unused before it counts as left behind by its peer, in ms. */
 const LEAK_AGE = 1_000
-/** The same when a server is full and somebody else needs the place. */
-const MAKE_ROOM_AGE = 100
+/** The same when there are very many, or when a server is full and somebody else needs the place. */
+const SHORT_AGE = 100
+/** Very many are so many times what one peer may leave. */
+const VERY_MANY = 4
 /** Share of the unused streams that make room at once, so that a full server need not look at all of them each time. */
 const MAKE_ROOM_SHARE = 0.05
 
@@ -33,8 +35,11 @@ export class Reaper {
     const reason = new PointSubError('ERR_STREAM_CLOSED', 'the peer left too many streams open after their answers')
     for (const idle of byPeerAndProtocol(streams)) {
       if (idle.length <= maxIdlePerPeer) continue
-      for (const stream of oldestFirst(idle).slice(0, idle.length - maxIdlePerPeer)) {
-        if (now - stream.lastActive > LEAK_AGE) stream.kill(reason)
+      for (const [index, stream] of oldestFirst(idle)
+        .slice(0, idle.length - maxIdlePerPeer)
+        .entries()) {
+        const age = index < idle.length - VERY_MANY * maxIdlePerPeer ? SHORT_AGE : LEAK_AGE
+        if (now - stream.lastActive > age) stream.kill(reason)
       }
     }
     if (now - this.#lastCleanup < cleanupInterval) return
@@ -46,7 +51,7 @@ export class Reaper {
 
   /** Ends some of the streams unused longest; whether there were any. */
   makeRoom(streams: Iterable<ServedStream>, now: number): boolean {
-    const idle = [...streams].filter(stream => isUnused(stream) && now - stream.lastActive > MAKE_ROOM_AGE)
+    const idle = [...streams].filter(stream => isUnused(stream) && now - stream.lastActive > SHORT_AGE)
     const reason = new PointSubError('ERR_MAX_CONNS', 'the server needed the place of a stream that was not used')
     for (const stream of oldestFirst(idle).slice(0, Math.ceil(idle.length * MAKE_ROOM_SHARE))) stream.kill(reason)
     return idle.length > 0

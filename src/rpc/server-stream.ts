@@ -37,8 +37,7 @@ export class ServerStream implements ServedStream, MemoryHolder {
   readonly #share: MemoryShare
   #state: State = 'idle'
   #stopping = false
-  /** Bytes that waited to be read, and to be taken by the peer, at the last look. */
-  #paused = 0
+  /** Bytes that waited to be taken by the peer, at the last look. */
   #unsent = 0
   /** The frame being written. */
   #answer: Uint8Array | undefined
@@ -62,8 +61,8 @@ export class ServerStream implements ServedStream, MemoryHolder {
   }
 
   /** A handler keeps its request, whatever becomes of the stream. */
-  get canShed(): boolean {
-    return this.#state !== 'handling'
+  get bytesKept(): number {
+    return this.#call?.bytes ?? 0
   }
 
   stop(): void {
@@ -89,7 +88,6 @@ export class ServerStream implements ServedStream, MemoryHolder {
     if (this.#state === 'writing' && !this.#progressed(now) && waited > writeTimeout) {
       this.#timeOut('writeTimeout', writeTimeout)
     }
-    this.#paused = this.conn.bytesBuffered
     this.#account()
   }
 
@@ -209,6 +207,7 @@ export class ServerStream implements ServedStream, MemoryHolder {
   /** Ends the stream politely. */
   #close(linger: number): void {
     this.#state = 'ended'
+    this.#decoder.clear()
     this.conn.close({ linger }).catch((error: unknown) => this.#init.onFailure(this.#asPointSubError(error)))
   }
 
@@ -217,14 +216,21 @@ export class ServerStream implements ServedStream, MemoryHolder {
     if (this.#state === 'ended') return
     if (this.#state === 'handling' || this.#state === 'writing') this.#init.metrics.failedRequests += 1
     this.#state = 'ended'
+    this.#decoder.clear()
     const error = this.#asPointSubError(cause)
     this.conn.reset(error)
     this.#init.onFailure(error)
   }
 
   #onClosed(): void {
-    // Its memory is the handler's until that has ended.
-    if (this.#call === undefined) this.#share.close()
+    if (this.#call === undefined) {
+      this.#share.close()
+      return
+    }
+    // The request is its handler's until that has ended; what came behind it will never be answered.
+    this.#decoder.clear()
+    this.conn.reset()
+    this.#account()
   }
 
   #enter(state: State): void {
@@ -236,7 +242,8 @@ export class ServerStream implements ServedStream, MemoryHolder {
 
   /** Tells how many bytes the stream holds, besides a request being handed to the handler. */
   #account(request: number = this.#call?.bytes ?? 0): void {
-    this.#share.set(this.#decoder.bytesHeld + this.#paused + request + (this.#answer?.byteLength ?? 0))
+    const unread = this.#decoder.bytesHeld + this.conn.bytesBuffered
+    this.#share.set(unread + request + (this.#answer?.byteLength ?? 0))
   }
 
   #timeOut(option: string, limit: number): void {

@@ -6,7 +6,7 @@ import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, OPTIONS, type Resolved, resolveOptions } from '../core/options.ts'
 import { startTimer } from '../core/timers.ts'
-import { AcceptedConns } from './accepted-conns.ts'
+import { AcceptedConns, type ConnSource } from './accepted-conns.ts'
 import { ConnectionLimiter } from './connection-limiter.ts'
 import { MemoryBudget } from './memory-budget.ts'
 import { RawStream } from './raw-stream.ts'
@@ -170,20 +170,21 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
     this.#releaseHost?.()
   }
 
-  async #accept(protocol: string): Promise<Listener> {
-    const admit = (conn: Conn): boolean =>
-      this.#admit(conn, () => new RawStream(conn, this.#budget, error => this.#fail(conn, error)))
-    let listener: Listener | undefined
+  async #accept(protocol: string): Promise<ConnSource> {
+    const admit = (conn: Conn): boolean => this.#admit(conn, () => this.#createRaw(conn))
+    let source: ConnSource | undefined
     await this.#register(protocol, async () => {
-      const opened = await Listener.open(this.#host, protocol, this.#options, admit)
-      listener = opened
-      return async () => {
-        this.#unhandle.delete(protocol)
-        await opened.close()
+      const listener = await Listener.open(this.#host, protocol, this.#options, admit)
+      const close = async (): Promise<void> => {
+        // When a loop is left late, somebody else may have the protocol.
+        if (this.#unhandle.get(protocol) === close) this.#unhandle.delete(protocol)
+        await listener.close()
       }
+      source = { accept: () => listener.accept(), close }
+      return close
     })
-    if (listener === undefined) throw serverClosed(protocol)
-    return listener
+    if (source === undefined) throw serverClosed(protocol)
+    return source
   }
 
   /** @param handle registers the protocol with the host, and resolves to how to take it back */
@@ -210,7 +211,6 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       conn.reset()
       return false
     }
-    this.#metrics.totalConnections += 1
     if (this.#limiter.isFull && !this.#makeRoom()) {
       const details = { peer: conn.remotePeer.toString(), protocol: conn.protocol }
       const error = new PointSubError('ERR_MAX_CONNS', `${this.#limiter.active} streams are open already`, details)
@@ -218,6 +218,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       this.#fail(conn, error)
       return false
     }
+    this.#metrics.totalConnections += 1
     this.#limiter.started()
     const stream = create()
     this.#sweeper.add(stream)
@@ -238,6 +239,10 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       budget: this.#budget,
       onFailure: error => this.#fail(conn, error)
     })
+  }
+
+  #createRaw(conn: Conn): RawStream {
+    return new RawStream(conn, this.#budget, error => this.#fail(conn, error))
   }
 
   /** Whether one more stream may be taken on after those unused for long had to go. */

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { createHost } from '../../src/host/index.ts'
-import { Client, type Conn, dial, listen, Server } from '../../src/index.ts'
+import { Client, type Conn, dial, listen, Server, type ServerOptions } from '../../src/index.ts'
+import { MeasuredServer } from './measured-server.ts'
 import { createNet, type Socket } from '../../src/net/index.ts'
 import {
   COUNT,
@@ -64,6 +65,13 @@ async function serveMany(count: number): Promise<void> {
     addresses.push(String(host.getMultiaddrs()[0]))
   }
   report({ kind: 'ready', address: addresses.join(' ') })
+}
+
+async function serveMeasured(options: ServerOptions): Promise<void> {
+  const host = await createHost({ listen: ['/ip4/127.0.0.1/tcp/0'] })
+  const measured = await MeasuredServer.start(host, options)
+  process.on('message', () => report({ kind: 'usage', usage: measured.usage }))
+  report({ kind: 'ready', address: String(host.getMultiaddrs()[0]) })
 }
 
 async function serveSockets(): Promise<void> {
@@ -145,6 +153,8 @@ async function main(role: Role): Promise<void> {
       return serve(role.port, role.identity)
     case 'many-servers':
       return serveMany(role.count)
+    case 'measured-server':
+      return serveMeasured(role.options)
     case 'socket-server':
       return serveSockets()
     case 'caller':

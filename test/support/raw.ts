@@ -80,6 +80,7 @@ export class RawStream {
       () => ({ finished: this.finished, over: this.isOver, status: this.stream.status }),
       ({ finished, over }) => finished || over
     )
-    return this.wasReset ? 'reset' : 'fin'
+    // One that was reset while it was opened has told of it already.
+    return this.wasReset || this.stream.status === 'reset' ? 'reset' : 'fin'
   }
 }

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest'
+import { bytesOf, KIB, MIB, textOf } from '../../support/bytes.ts'
+import { Dribble, dribbleAtChild, politelyDuring } from '../../support/dribble.ts'
+import { arrayBufferBytes, arrayBuffersWithin } from '../../support/heap.ts'
+import { ourHost } from '../../support/hosts.ts'
+import { nothingLeft } from '../../support/leftovers.ts'
+import { RawStream } from '../../support/raw.ts'
+import { Gate, PROTOCOL, Rpc } from '../../support/rpc.ts'
+import { until } from '../../support/until.ts'
+
+describe('1,000 streams that each dribble a frame of 32 MiB', () => {
+  it.for([1, 4])('from %i peers: the largest are reset, polite calls are answered, nothing is left', async peers => {
+    const serverOptions = { maxMemoryUsage: 16 * MIB, maxMemoryUsagePerPeer: 8 * MIB }
+    await using rpc = await Rpc.create({ serverOptions })
+    await using hosts = new AsyncDisposableStack()
+    const attackers = await Promise.all(Array.from({ length: peers }, async () => hosts.use(await ourHost())))
+    const dribbles = await Promise.all(
+      attackers.map(async host => Dribble.open(await host.dial(rpc.address), PROTOCOL, 1_000 / peers))
+    )
+    const attack = async (): Promise<void> => {
+      await Promise.all(dribbles.map(async dribble => dribble.pour((40 * MIB) / peers)))
+    }
+    const answered = await politelyDuring(rpc.pair.client, rpc.address.toString(), PROTOCOL, attack())
+    expect(answered).toBeGreaterThan(0)
+    await until(
+      'streams are reset',
+      () => rpc.failures.length,
+      count => count > 100
+    )
+    expect(new Set(rpc.failures.map(({ error }) => error.code))).toEqual(new Set(['ERR_MEMORY_LIMIT']))
+    const polite = rpc.pair.client.peerId
+    expect(rpc.failures.some(({ peer }) => peer.equals(polite))).toBe(false)
+    for (const dribble of dribbles) dribble.end()
+    await nothingLeft(PROTOCOL, [rpc.pair.server, ...attackers])
+    expect(rpc.server.getMetrics()).toMatchObject({ activeConns: 0, activeRequests: 0, failedRequests: 0 })
+  })
+
+  it('make the process of a server grow no more than they may', () =>
+    dribbleAtChild({ maxMemoryUsage: 64 * MIB, maxMemoryUsagePerPeer: 32 * MIB }, 32 * MIB))
+})
+
+describe('above maxMemoryUsage', () => {
+  it('new requests are refused while handlers hold everything, and taken again afterwards', async () => {
+    const gate = new Gate()
+    const serverOptions = { maxMemoryUsage: 2 * MIB }
+    await using rpc = await Rpc.create({ handler: gate.handler, serverOptions })
+    const held = [rpc.send(new Uint8Array(800 * KIB))]
+    await gate.reached(1)
+    held.push(rpc.send(new Uint8Array(800 * KIB)))
+    await gate.reached(2)
+    for (let count = 1; count <= 5; count += 1) {
+      await expect(rpc.send(new Uint8Array(600 * KIB))).rejects.toMatchObject({ code: 'ERR_STREAM_RESET' })
+      expect(rpc.failures).toHaveLength(count)
+    }
+    expect(new Set(rpc.failures.map(({ error }) => error.code))).toEqual(new Set(['ERR_MEMORY_LIMIT']))
+    expect(gate.entered).toBe(2)
+    const small = rpc.send(bytesOf('there is room for this one'))
+    await gate.reached(3)
+    gate.open()
+    await Promise.all([...held, small])
+    const again = rpc.send(new Uint8Array(600 * KIB))
+    await gate.reached(4)
+    gate.open()
+    expect((await again).byteLength).toBe(600 * KIB)
+    await rpc.client.close()
+    await rpc.nothingLeft()
+    expect(rpc.server.getMetrics()).toMatchObject({ totalRequests: 4, failedRequests: 0, activeRequests: 0 })
+  })
+
+  it('an answer too large for it is reset, and counted as failed', async () => {
+    const handler = (): Uint8Array => new Uint8Array(2 * MIB)
+    await using rpc = await Rpc.create({ handler, serverOptions: { maxMemoryUsage: MIB } })
+    await expect(rpc.send(bytesOf('more'))).rejects.toMatchObject({ code: 'ERR_STREAM_RESET', sent: true })
+    expect(rpc.failures.map(({ error }) => error.code)).toEqual(['ERR_MEMORY_LIMIT'])
+    expect(rpc.server.getMetrics()).toMatchObject({ totalRequests: 1, failedRequests: 1, activeRequests: 0 })
+    await rpc.nothingLeft()
+  })
+
+  it('raw streams that were accepted and nobody reads are reset, the largest first', async () => {
+    await using rpc = await Rpc.create({ serverOptions: { maxMemoryUsage: MIB, idleTimeout: 200 } })
+    const before = await arrayBufferBytes()
+    const conns = rpc.server.accept('/test/raw')
+    await conns.ready
+    const connection = await rpc.pair.connect()
+    const bytes = new Uint8Array(200 * KIB)
+    const small = await RawStream.open(connection, '/test/raw')
+    small.send(bytesOf('small'))
+    const streams = await Promise.all(Array.from({ length: 40 }, () => RawStream.open(connection, '/test/raw')))
+    for (const raw of streams) raw.send(bytes)
+    await until(
+      'what is above the bound is reset',
+      () => streams.filter(({ isOver }) => !isOver).length,
+      alive => alive <= 5
+    )
+    await until(
+      'each is told',
+      () => rpc.failures.map(({ error, protocol }) => `${error.code} ${protocol}`),
+      told => told.length >= 35 && told.every(each => each === 'ERR_MEMORY_LIMIT /test/raw')
+    )
+    expect(small.isOver).toBe(false)
+    await arrayBuffersWithin(3 * MIB, before)
+    const { value } = await conns.next()
+    expect(textOf((await value?.read()) ?? new Uint8Array(0))).toBe('small')
+    await conns.return()
+    for (const { stream } of [small, ...streams]) stream.abort(new Error('enough'))
+    await nothingLeft('/test/raw', rpc.pair.both)
+  })
+})
