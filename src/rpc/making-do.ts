@@ -1,7 +1,7 @@
 import { startTimer, type Timer, unref } from '../core/timers.ts'
 
 /** How long to make do with the streams that are open before one more is tried, in ms: from, to. */
-const BACKOFF = [1_000, 60_000] as const
+const BACKOFF = [250, 15_000] as const
 
 /**
  * What a pool does while its peer seems to bound its streams (js-libp2p resets those above only after it has agreed to

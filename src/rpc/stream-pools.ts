@@ -60,10 +60,14 @@ export class StreamPools {
     frame: Uint8Array,
     cancellation: Cancellation
   ): Promise<Uint8Array> {
-    using connecting = cancellation.part('connecting', this.#options.connectTimeout)
-    await connect(this.#host, target, connecting)
+    await this.#connect(target, cancellation)
     const pool = this.#pools.get(protocol)?.get(target.id.toString()) ?? this.#create(target, protocol)
     return await pool.request(frame, cancellation)
+  }
+
+  async #connect(target: KnownPeer, cancellation: Cancellation): Promise<void> {
+    using connecting = cancellation.part('connecting', this.#options.connectTimeout)
+    await connect(this.#host, target, connecting)
   }
 
   /** Fails every call and closes every stream; resolves when they are gone. */
