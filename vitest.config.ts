@@ -11,7 +11,7 @@ const config: ViteUserConfig = {
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // On two cores vitest takes one worker, though much of the time is spent waiting for timers and peers.
-    maxWorkers: 2,
+    maxWorkers: 3,
     execArgv: ['--expose-gc']
   }
 }

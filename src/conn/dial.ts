@@ -17,7 +17,7 @@ export const STREAMS_PER_PROTOCOL = 65_536
 const DYING = 100
 
 /** How long a stream that nobody waits for any more may take to open, in ms. */
-const LATE_STREAM = 10_000
+const LATE_STREAM = 5_000
 
 /** Bound on one `dial()` when the caller gives none, in ms. */
 const DIAL_TIMEOUT = 30_000

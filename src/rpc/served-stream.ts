@@ -25,13 +25,15 @@ export type Clocked = Pick<ServedStream, 'conn' | 'requests' | 'lastActive' | 'c
 
 /** @param now on performance.now()'s clock */
 export function describeStream({ conn, requests, lastActive, createdAt }: Clocked, now: number): ConnectionInfo {
+  // From the clock of now: the one streams are timed by runs on its own.
+  const dateOf = (time: number): Date => new Date(Date.now() - (now - time))
   return {
     remoteAddr: conn.remoteMultiaddr.toString(),
     peer: conn.remotePeer,
     protocol: conn.protocol,
-    lastActive: new Date(performance.timeOrigin + lastActive),
+    lastActive: dateOf(lastActive),
     idleTime: Math.max(0, now - lastActive),
     requestCount: requests,
-    createdAt: new Date(performance.timeOrigin + createdAt)
+    createdAt: dateOf(createdAt)
   }
 }

@@ -49,7 +49,7 @@ it('calls to a process that is frozen end in time and leave nothing, and so does
     expect(error).toMatchObject({ code: 'ERR_TIMEOUT', protocol: ECHO })
   }
   await within(5_000, 'close()', client.close())
-  // Streams that were being opened are given 10 s more.
+  // Streams that were being opened are given 5 s more.
   await nothingLeft(ECHO, [host], undefined, { within: 15_000 })
   child.thaw()
   await using again = new Client(host)
@@ -69,7 +69,7 @@ it('close() does not wait for a frozen process to end its idle streams', async (
 
 it('another process at the address of one that was killed is found, unless the address names the old one', async () => {
   await using host = await ourHost()
-  await using client = new Client(host)
+  await using client = new Client(host, { maxRetries: 0 })
   await using first = await ChildPeer.start({ kind: 'server' })
   const [bare = ''] = first.address.split('/p2p/')
   expect(textOf(await client.send(bare, ECHO, HELLO))).toBe('hello')
