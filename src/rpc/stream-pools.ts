@@ -14,6 +14,8 @@ import { Sweeper } from './sweeper.ts'
 
 /** How long a stream has been unused when it is idle, and not just between two calls, in ms. */
 const IDLE = 1_000
+/** Each look closes one of so many that are too many. */
+const SHARE = 16
 
 /** The pools of a client, one for each peer and protocol, and what bounds them together. */
 export class StreamPools {
@@ -108,13 +110,14 @@ export class StreamPools {
   }
 }
 
-/** Closes the idle streams beyond `max`; returns those that stay. */
+/** Closes some of the idle streams beyond `max`, so that a burst that comes back finds the most; returns those that stay. */
 function closeOldest(streams: readonly ClientStream[], max: number, now: number): ClientStream[] {
   const idle = oldestFirst(streams.filter(({ isIdle, lastActive }) => isIdle && now - lastActive > IDLE))
   const surplus = Math.max(0, idle.length - max)
   const reason = new PointSubError('ERR_STREAM_CLOSED', 'more streams were unused than are kept')
-  for (const stream of idle.slice(0, surplus)) void stream.close(reason)
-  return idle.slice(surplus)
+  const closing = Math.ceil(surplus / SHARE)
+  for (const stream of idle.slice(0, closing)) void stream.close(reason)
+  return idle.slice(closing)
 }
 
 function oldestFirst(streams: readonly ClientStream[]): ClientStream[] {
