@@ -16,7 +16,12 @@ const BATCH = 250
 const TIMEOUT = 1_000
 
 /** What a call must fail with when no whole answer is among the bytes. */
-function expectedCodes({ chunks, ending }: Attack): ErrorCode[] {
+function expectedCodes(hostile: Attack): ErrorCode[] {
+  // Bytes that trickle in may come too late.
+  return [...codesOf(hostile), ...(hostile.slowly ? ['ERR_TIMEOUT' as const] : [])]
+}
+
+function codesOf({ chunks, ending }: Attack): ErrorCode[] {
   const { rest } = meaningOf(chunks, MAX)
   // The reset may overtake bytes that are still waiting to be sent.
   if (ending === 'reset') return ['ERR_STREAM_RESET', 'ERR_MESSAGE_TOO_LARGE']

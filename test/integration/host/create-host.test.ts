@@ -122,7 +122,7 @@ describe('createHost', () => {
 
   it('takes 60 inbound connections at once from one address', async () => {
     await using server = await ourHost()
-    const clients = await Promise.all(Array.from({ length: 60 }, () => createHost()))
+    const clients = await Promise.all(Array.from({ length: 60 }, () => createHost({ addressDialTimeout: 20_000 })))
     const connections = await Promise.all(clients.map(client => client.dial(server.getMultiaddrs())))
     expect(connections.every(connection => connection.status === 'open')).toBe(true)
     await until(() => server.getConnections().length === 60, 'the server has them all')

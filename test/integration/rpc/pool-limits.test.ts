@@ -51,8 +51,11 @@ describe('callers beyond maxStreamsPerPeer', () => {
       expect(error).toMatchObject({ code: index % 2 === 0 ? 'ERR_TIMEOUT' : 'ERR_ABORTED', sent: false })
     }
     const answers = await passing(gate, Promise.all([...first, ...patient]))
-    expect(order.slice(max)).toEqual(Array.from({ length: 20 }, (_, index) => `${index * 3}`))
-    expect(answers.slice(max).map(textOf)).toEqual(order.slice(max))
+    const inOrder = Array.from({ length: 20 }, (_, index) => `${index * 3}`)
+    expect(answers.slice(max).map(textOf)).toEqual(inOrder)
+    // Several streams may overtake each other on their way.
+    if (max === 1) expect(order.slice(1)).toEqual(inOrder)
+    else expect(new Set(order.slice(max))).toEqual(new Set(inOrder))
     await rpc.client.close()
     await rpc.nothingLeft()
   })
