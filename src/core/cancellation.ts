@@ -1,5 +1,5 @@
 import { checkMilliseconds, checkSignal } from './arguments.ts'
-import { PointSubError } from './errors.ts'
+import { messageOf, PointSubError } from './errors.ts'
 import { startTimer, type Timer } from './timers.ts'
 
 /** What every long operation takes. */
@@ -148,8 +148,12 @@ export class Cancellation implements Disposable {
 
 function abortError(signal: AbortSignal, what: string): PointSubError {
   const cause: unknown = signal.reason
-  if (cause instanceof PointSubError) return cause
-  return cause instanceof DOMException && cause.name === 'TimeoutError'
-    ? new PointSubError('ERR_TIMEOUT', `${what} was stopped by its AbortSignal.timeout()`, { cause })
+  // One of this package says why something else has ended: it knows neither the peer of this nor what was sent.
+  const isTimeout =
+    cause instanceof PointSubError
+      ? cause.code === 'ERR_TIMEOUT'
+      : cause instanceof DOMException && cause.name === 'TimeoutError'
+  return isTimeout
+    ? new PointSubError('ERR_TIMEOUT', `${what} was stopped by its signal: ${messageOf(cause)}`, { cause })
     : new PointSubError('ERR_ABORTED', `${what} was aborted by its signal`, { cause })
 }

@@ -34,8 +34,9 @@ export class AcceptedConns implements AsyncIterableIterator<Conn>, AsyncDisposab
   }
 
   async return(): Promise<IteratorResult<Conn, undefined>> {
-    const listener = await this.#listening
-    await listener.close()
+    // Where nothing was registered there is nothing to close; next() has told.
+    const listener = await this.#listening.catch(() => undefined)
+    await listener?.close()
     return { done: true, value: undefined }
   }
 

@@ -41,9 +41,10 @@ export class PointSub implements AsyncDisposable {
 
   /** Stops the server, if there is one; it can be started again, without its handlers. */
   async stopServer(options?: StopOptions): Promise<void> {
-    const server = this.#server
+    // First, for it may refuse its options.
+    const stopped = this.#server?.stop(options)
     this.#server = undefined
-    await server?.stop(options)
+    await stopped
   }
 
   isServerRunning(): boolean {

@@ -152,6 +152,8 @@ export class ServerStream implements ServedStream, MemoryHolder {
     this.#enter('writing')
     if (this.#state !== 'writing') return
     this.conn.send(frame, error => this.#onSent(answer.byteLength, error))
+    // The FIN goes out with the last answer, so that the peer does not send one more request.
+    if (this.requests + 1 >= this.#init.options.maxRequestsPerConn) this.conn.closeWrite().catch(() => {})
   }
 
   #encode(answer: Uint8Array): Uint8Array | undefined {

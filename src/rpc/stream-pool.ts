@@ -16,6 +16,9 @@ import type { Sweepable } from './sweeper.ts'
 const FIRST = 0
 const IN_ORDER = 1
 
+/** With so many streams open a reset before the first answer is taken for a bound on streams, not for a bad request. */
+const MANY = 16
+
 export interface StreamPoolInit {
   /** Opens one more stream. */
   open(target: KnownPeer, cancellation: Cancellation): Promise<Conn>
@@ -27,10 +30,8 @@ export interface StreamPoolInit {
 }
 
 /**
- * The streams to one peer and protocol: lent to one call at a time, callers beyond the limit wait in order.
- *
- * generic-pool lends the places, not the streams: streams end by themselves at any moment, opening one can fail, and
- * who waits may leave, and it knows of none of the three.
+ * The streams to one peer and protocol: lent to one call at a time, callers beyond the limit wait in order. generic-pool
+ * lends the places, not the streams: those end by themselves, opening one can fail, and who waits may leave.
  */
 export class StreamPool implements Sweepable, PlaceHolder {
   /** Where to open streams to. */
@@ -70,11 +71,6 @@ export class StreamPool implements Sweepable, PlaceHolder {
     return [...this.#live].filter(stream => !stream.ended)
   }
 
-  /** Streams that are not gone yet. */
-  get size(): number {
-    return this.#live.size
-  }
-
   /**
    * Sends a frame on one of the streams and resolves to the body of the answer.
    *
@@ -83,7 +79,7 @@ export class StreamPool implements Sweepable, PlaceHolder {
   async request(frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
     for (let priority = IN_ORDER; ; priority = FIRST) {
       const slot = await this.#borrow(cancellation, priority)
-      if (slot.stream?.ended !== false && this.#makingDo.isOn && this.#hasOthers(slot)) {
+      if (slot.stream?.ended !== false && this.#makingDo.isOn && this.#countOthers(slot) > 0) {
         this.#makingDo.keep(slot)
         continue
       }
@@ -92,11 +88,11 @@ export class StreamPool implements Sweepable, PlaceHolder {
         const stream = slot.stream?.ended === false ? slot.stream : await this.#fill(slot, cancellation)
         return await stream.request(frame, cancellation)
       } catch (error) {
-        const unsent = error instanceof PointSubError && error.sent !== true
         // The peer may bound its streams: then this place goes without for a while, and an unsent request waits for another.
-        if (cancellation.reason !== undefined || !(unsent || slot.refused) || !this.#hasOthers(slot)) throw error
-        this.#makingDo.keep(slot)
-        if (!unsent) throw error
+        const unsent = isRefusal(error) && error.sent !== true
+        const others = this.#countOthers(slot)
+        if ((unsent && others > 0) || (slot.refused && others >= MANY)) this.#makingDo.keep(slot)
+        if (!unsent || others === 0 || cancellation.reason !== undefined) throw error
       } finally {
         if (!this.#makingDo.keeps(slot)) this.#giveBack(slot)
       }
@@ -116,6 +112,11 @@ export class StreamPool implements Sweepable, PlaceHolder {
 
   /** Gives up a place, and the stream in it, when none has been used for so long and nobody waits for one. */
   yieldUnused(milliseconds: number): boolean {
+    const empty = this.#makingDo.take()
+    if (empty !== undefined) {
+      void this.#slots.destroy(empty)
+      return true
+    }
     if (this.#slots.available === 0 || this.#slots.pending > 0) return false
     const now = performance.now()
     const idle = this.streams.filter(stream => stream.isIdle)
@@ -261,10 +262,9 @@ export class StreamPool implements Sweepable, PlaceHolder {
     this.#checkEmpty()
   }
 
-  /** Whether there are streams that carry requests, besides the one of `slot`. */
-  #hasOthers(slot: Slot): boolean {
-    for (const other of this.#live) if (other !== slot.stream && !other.ended) return true
-    return false
+  /** Streams that carry requests or could, besides the one of `slot`. */
+  #countOthers(slot: Slot): number {
+    return this.streams.filter(other => other !== slot.stream).length
   }
 
   /** The stream serves no more requests, but may be there until the peer has ended it, too. */
@@ -292,4 +292,9 @@ export class StreamPool implements Sweepable, PlaceHolder {
     this.#account.close()
     this.#init.onEmpty()
   }
+}
+
+/** Whether a stream could not be opened, or was reset at once, as by a peer that bounds them. */
+function isRefusal(error: unknown): error is PointSubError {
+  return error instanceof PointSubError && (error.code === 'ERR_STREAM_RESET' || error.code === 'ERR_TOO_MANY_STREAMS')
 }

@@ -144,6 +144,16 @@ describe('a PointSub', () => {
     await nothingLeft(PROTOCOL, both.pair.both)
   })
 
+  it('whose options are refused keeps its server', async () => {
+    await using both = await Facades.create()
+    await both.callee.start(PROTOCOL, echo)
+    expect(await failureOf(both.callee.stopServer({ grace: -1 }))).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' })
+    expect(both.callee.isServerRunning()).toBe(true)
+    expect(textOf(await both.caller.send(both.pair.address, PROTOCOL, HELLO))).toBe('hello')
+    await both.callee.stopServer()
+    expect(both.callee.isServerRunning()).toBe(false)
+  })
+
   it('is stopped by await using, and the host goes on', async () => {
     await using pair = await HostPair.create()
     {
