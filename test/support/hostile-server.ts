@@ -13,7 +13,8 @@ import { until, within } from './until.ts'
 const HOSTILE = '/hostile/1.0.0'
 const MAX = 32 * MIB
 const BATCH = 250
-const TIMEOUT = 1_000
+/** Enough for the first batch to open its streams and to be answered, on a busy machine too, in ms. */
+const TIMEOUT = 2_500
 
 /** What a call must fail with when no whole answer is among the bytes. */
 function expectedCodes(hostile: Attack): ErrorCode[] {
