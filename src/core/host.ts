@@ -1,6 +1,6 @@
 import type { Libp2p } from '@libp2p/interface'
 
-/** What this package needs of a js-libp2p node: any node of libp2p 3 will do, made by `createHost()` or by hand. */
+/** What this package needs of a js-libp2p node: one of `createHost()` will do, and so will every other of libp2p 3. */
 export interface Host extends Pick<Libp2p, 'peerId' | 'dial' | 'handle' | 'unhandle' | 'getConnections'> {
   readonly status?: Libp2p['status']
   /** Lets the process end although the node is up; a node without it keeps the process up until it is stopped. */
