@@ -1,5 +1,7 @@
 import { concat } from '../core/bytes.ts'
 import { PointSubError } from '../core/errors.ts'
+import { readU32, writeU32 } from './numbers.ts'
+import { allocate } from './slab.ts'
 
 /** Bytes of a frame's length, a u32 in big-endian order. */
 export const HEADER_BYTES = 4
@@ -7,7 +9,6 @@ export const HEADER_BYTES = 4
 /** The first buffer of a frame that arrives in pieces; it doubles from there, so memory follows bytes, not claims. */
 const FIRST_BUFFER = 256
 const NOTHING: Uint8Array = new Uint8Array(0)
-const SLAB_BYTES = 16 * 1024
 
 /**
  * One message on the plain wire, Go PointSub's (go-msgio): its length as a u32 in big-endian order, then its bytes.
@@ -17,33 +18,9 @@ const SLAB_BYTES = 16 * 1024
 export function encodeFrame(body: Uint8Array, maxBytes: number): Uint8Array {
   checkLength(body.byteLength, maxBytes, false)
   const frame = allocate(HEADER_BYTES + body.byteLength)
-  writeLength(frame, body.byteLength)
+  writeU32(frame, 0, body.byteLength)
   frame.set(body, HEADER_BYTES)
   return frame
-}
-
-/** A buffer for many small frames, for each ArrayBuffer costs an allocation outside the heap. */
-let slab = NOTHING
-
-function allocate(bytes: number): Uint8Array {
-  if (bytes > SLAB_BYTES / 16) return new Uint8Array(bytes)
-  if (slab.byteLength < bytes) slab = new Uint8Array(SLAB_BYTES)
-  const frame = slab.subarray(0, bytes)
-  slab = slab.subarray(bytes)
-  return frame
-}
-
-// By hand, not by a DataView made for each frame.
-function writeLength(frame: Uint8Array, length: number): void {
-  frame[0] = length >>> 24
-  frame[1] = length >>> 16
-  frame[2] = length >>> 8
-  frame[3] = length
-}
-
-function readLength(header: Uint8Array): number {
-  const byte = (at: number): number => header[at] ?? 0
-  return ((byte(0) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3)) >>> 0
 }
 
 /** @throws PointSubError `ERR_MESSAGE_TOO_LARGE` */
@@ -112,17 +89,23 @@ export class FrameDecoder {
    * @throws PointSubError `ERR_MESSAGE_TOO_LARGE`; the stream cannot be read on after that
    */
   next(): Uint8Array | undefined {
+    const body = this.nextView()
+    return body === undefined ? undefined : own(body)
+  }
+
+  /** {@link next} without a copy: what it returns may keep all bytes alive that came with it. */
+  nextView(): Uint8Array | undefined {
     if (this.#length === undefined) {
       const header = this.#take(HEADER_BYTES)
       if (header === undefined) return undefined
-      const length = readLength(header)
+      const length = readU32(header, 0)
       checkLength(length, this.#maxBytes, true)
       this.#length = length
     }
     const body = this.#take(this.#length)
     if (body === undefined) return undefined
     this.#length = undefined
-    return own(body)
+    return body
   }
 
   /** Exactly `length` bytes, collected over as many chunks as it takes. */
@@ -157,6 +140,6 @@ export class FrameDecoder {
 }
 
 /** A small body must not keep the large buffer alive that it came in. */
-function own(body: Uint8Array): Uint8Array {
+export function own(body: Uint8Array): Uint8Array {
   return body.byteLength * 2 < body.buffer.byteLength ? body.slice() : body
 }
