@@ -32,10 +32,13 @@ export function encodePairs(what: string, pairs: unknown): Uint8Array | undefine
 
 function encodePair(what: string, name: string, text: unknown): Uint8Array {
   if (!NAME.test(name)) {
-    throw invalid(`${what}: ${JSON.stringify(name)} is no name; it has 1 to 64 characters of a-z, 0-9, "-", "_" and "."`)
+    throw invalid(
+      `${what}: ${JSON.stringify(name)} is no name; it has 1 to 64 characters of a-z, 0-9, "-", "_" and "."`
+    )
   }
   if (typeof text !== 'string' || !text.isWellFormed()) throw invalid(`${what}: ${name} is a text, not ${textOf(text)}`)
-  if (text.length > LONGEST_TEXT) throw invalid(`${what}: ${name} is too long; there is room for ${MAX_PAIRS_BYTES} bytes`)
+  if (text.length > LONGEST_TEXT)
+    throw invalid(`${what}: ${name} is too long; there is room for ${MAX_PAIRS_BYTES} bytes`)
   const value = encoder.encode(text)
   const pair = new Uint8Array(3 + name.length + value.byteLength)
   pair[0] = name.length
