@@ -8,6 +8,7 @@ export {
 } from './conn/listen.ts'
 export type { CancelOptions } from './core/cancellation.ts'
 export {
+  type ApplicationErrorCode,
   type ErrorCode,
   type ErrorDetails,
   PointSubError

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { OPTIONS, type OptionRow } from '../src/core/options.ts'
+import type { OptionRow } from '../src/core/option-table.ts'
+import { OPTIONS } from '../src/core/options.ts'
 
 const README = new URL('../README.md', import.meta.url)
 

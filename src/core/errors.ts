@@ -37,12 +37,16 @@ export type ErrorCode =
   | 'ERR_NO_NODES'
   /** The peer ended the stream without an answer, as Go PointSub does when its handler fails. */
   | 'ERR_NO_RESPONSE'
+  /** The peer has more to do than it takes on; see `maxConcurrentRequests`. */
+  | 'ERR_OVERLOADED'
   /** No address is known for the peer. */
   | 'ERR_PEER_NOT_FOUND'
   /** The protocol is already handled on this host. */
   | 'ERR_PROTOCOL_EXISTS'
   /** The peer does not speak the protocol. */
   | 'ERR_PROTOCOL_UNSUPPORTED'
+  /** The handler of the peer failed, with an error that it keeps to itself. */
+  | 'ERR_REMOTE'
   /** The server was stopped. */
   | 'ERR_SERVER_CLOSED'
   /** This side has already ended or closed the stream. */
@@ -56,6 +60,9 @@ export type ErrorCode =
   /** The stream ended in the middle of something. */
   | 'ERR_UNEXPECTED_EOF'
 
+/** A code of an application's own, which a handler may throw. */
+export type ApplicationErrorCode = `ERR_${string}` & Record<never, never>
+
 /** What a {@link PointSubError} knows besides its code and message. */
 export interface ErrorDetails {
   /** The error below, often one of libp2p. */
@@ -64,33 +71,48 @@ export interface ErrorDetails {
   peer?: string | undefined
   /** The protocol id. */
   protocol?: string | undefined
-  /** Whether any byte of the request may have left: `false` means the peer has certainly not seen it. */
+  /** Whether any byte of the request may have left: `false` means the peer has certainly not processed it. */
   sent?: boolean | undefined
+  /** Whether it was the peer that said so: its handler, or its server. */
+  remote?: boolean | undefined
+  /** Whether the same request may succeed later, as whoever failed says; undefined when nobody said. */
+  retryable?: boolean | undefined
+  /** Milliseconds to wait before that. */
+  retryAfter?: number | undefined
+  /** More, for programs to read; a handler's go to the caller. Names as in metadata, at most 8,192 bytes. */
+  details?: Readonly<Record<string, string>> | undefined
 }
 
-/** The one error class of this package. */
+/** The one error class of this package. A handler that throws one sends it to its caller, where the wire can. */
 export class PointSubError extends Error {
   override readonly name = 'PointSubError'
-  readonly code: ErrorCode
+  readonly code: ErrorCode | ApplicationErrorCode
   readonly peer: string | undefined
   readonly protocol: string | undefined
   readonly sent: boolean | undefined
+  readonly remote: boolean
+  readonly retryable: boolean | undefined
+  readonly retryAfter: number | undefined
+  readonly details: Readonly<Record<string, string>> | undefined
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+  constructor(code: ErrorCode | ApplicationErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, 'cause' in details ? { cause: details.cause } : undefined)
     this.code = code
     this.peer = details.peer
     this.protocol = details.protocol
     this.sent = details.sent
+    this.remote = details.remote ?? false
+    this.retryable = details.retryable
+    this.retryAfter = details.retryAfter
+    this.details = details.details
   }
 
   /** The same error with more said about it; what it already says stays. */
-  with(details: Omit<ErrorDetails, 'cause'>): PointSubError {
+  with(details: Pick<ErrorDetails, 'peer' | 'protocol' | 'sent'>): PointSubError {
     if ((['peer', 'protocol', 'sent'] as const).every(key => this[key] !== undefined || details[key] === undefined)) {
       return this
     }
-    return new PointSubError(this.code, this.message, {
-      cause: this.cause ?? this,
+    return this.#but({
       peer: this.peer ?? details.peer,
       protocol: this.protocol ?? details.protocol,
       sent: this.sent ?? details.sent
@@ -100,8 +122,13 @@ export class PointSubError extends Error {
   /** The same error for a request that an earlier try has sent. */
   withSent(): PointSubError {
     if (this.sent === true) return this
-    const { peer, protocol } = this
-    return new PointSubError(this.code, this.message, { cause: this.cause ?? this, peer, protocol, sent: true })
+    return this.#but({ sent: true })
+  }
+
+  #but(changed: ErrorDetails): PointSubError {
+    const { code, message, peer, protocol, sent, remote, retryable, retryAfter, details } = this
+    const same = { cause: this.cause ?? this, peer, protocol, sent, remote, retryable, retryAfter, details }
+    return new PointSubError(code, message, { ...same, ...changed })
   }
 }
 

@@ -1,38 +1,5 @@
-import { PointSubError, textOf } from './errors.ts'
+import type { ChoiceRow, NumberRow } from './option-table.ts'
 import { LONGEST_TIMER } from './timers.ts'
-
-/** One numeric option: its default, its bounds and its text. README's tables are checked against these rows. */
-export interface NumberRow {
-  readonly default: number
-  readonly min: number
-  readonly max: number
-  /** Only a `ratio` may be a broken number. */
-  readonly unit: 'ms' | 'bytes' | 'count' | 'ratio'
-  readonly doc: string
-}
-
-/** One option that takes one of a few values. */
-interface ChoiceRow<T extends string | boolean> {
-  readonly default: T
-  readonly choices: readonly T[]
-  readonly doc: string
-}
-
-export type OptionRow = NumberRow | ChoiceRow<string> | ChoiceRow<boolean>
-
-export type OptionTable = Readonly<Record<string, OptionRow>>
-
-type Value<R extends OptionRow> = R extends ChoiceRow<infer T> ? T : number
-
-/** The options of a table with every value filled in. */
-export type Resolved<T extends OptionTable> = {
-  readonly [K in keyof T]: Value<T[K]>
-}
-
-/** The options of a table as a user gives them. */
-export type Given<T extends OptionTable> = {
-  readonly [K in keyof T]?: Value<T[K]> | undefined
-}
 
 const MIB = 1024 * 1024
 const ms = (value: number, doc: string): NumberRow => ({ default: value, min: 1, max: LONGEST_TIMER, unit: 'ms', doc })
@@ -87,14 +54,24 @@ type ServerNumber =
   | 'maxMemoryUsage'
   | 'maxMemoryUsagePerPeer'
   | 'bufferPoolSize'
+  | 'maxConcurrentRequests'
+  | 'maxConcurrentRequestsPerConn'
 
-type ClientTable = Readonly<Record<ClientNumber, NumberRow>> & {
-  readonly retryBackoff: ChoiceRow<'constant' | 'exponential'>
-  readonly idempotent: ChoiceRow<boolean>
+type CompressionNumber = 'compressionThreshold' | 'compressionRatio' | 'compressionLevel'
+
+/** What both sides of the mux wire have. */
+type WireTable = Readonly<Record<CompressionNumber, NumberRow>> & {
+  readonly wire: ChoiceRow<'auto' | 'plain' | 'mux'>
   readonly enableCompression: ChoiceRow<boolean>
 }
 
-type ServerTable = Readonly<Record<ServerNumber, NumberRow>> & { readonly enableCompression: ChoiceRow<boolean> }
+type ClientTable = Readonly<Record<ClientNumber, NumberRow>> &
+  WireTable & {
+    readonly retryBackoff: ChoiceRow<'constant' | 'exponential'>
+    readonly idempotent: ChoiceRow<boolean>
+  }
+
+type ServerTable = Readonly<Record<ServerNumber, NumberRow>> & WireTable
 
 type HostOption =
   | 'maxConnections'
@@ -109,6 +86,22 @@ type HostOption =
 
 /** A frame's length is a u32, and one ArrayBuffer has to hold its body. */
 const LARGEST_BLOCK = 1024 * MIB
+
+const COMPRESSION: Omit<WireTable, 'wire'> = {
+  enableCompression: onOff(
+    true,
+    'Whether what is sent on the mux wire is compressed where that pays, and taken compressed anyway. The plain wire, Go’s, has no compression.'
+  ),
+  compressionThreshold: bytes(1024, LARGEST_BLOCK, 'Smaller bodies are sent as they are.'),
+  compressionRatio: {
+    default: 0.9,
+    min: 0,
+    max: 1,
+    unit: 'ratio',
+    doc: 'A body that compression leaves at so much of its size or more is sent as it is.'
+  },
+  compressionLevel: count(1, 'From 1, the fastest, to 9, the smallest.', 9)
+}
 
 /** Every option and its default in one place; names and values are Go PointSub's wherever Go has the option. */
 export const OPTIONS: {
@@ -151,7 +144,12 @@ export const OPTIONS: {
       10_000,
       'Requests sent on one stream before it is replaced; Go ends a stream after 10,000.'
     ),
-    enableCompression: onOff(true, 'Compression on wires that have it. The plain wire, Go’s, has none.')
+    wire: {
+      default: 'auto',
+      choices: ['auto', 'plain', 'mux'],
+      doc: '`auto` takes the mux wire with peers that have it and Go’s plain one with the others; `plain` and `mux` take that one alone.'
+    },
+    ...COMPRESSION
   },
   server: {
     readTimeout: ms(30_000, 'Longest wait between two bytes of one request.'),
@@ -200,7 +198,20 @@ export const OPTIONS: {
       LARGEST_BLOCK,
       'First buffer of a request that comes in pieces; it grows as they come.'
     ),
-    enableCompression: onOff(true, 'Compression on wires that have it. The plain wire, Go’s, has none.')
+    maxConcurrentRequests: count(
+      10_000,
+      'Requests handled at once, over all peers; more are refused with `ERR_OVERLOADED`, on the plain wire by a reset.'
+    ),
+    maxConcurrentRequestsPerConn: count(
+      1_000,
+      'The same on one stream of the mux wire; its client knows and lets more calls wait. The plain wire has one on a stream.'
+    ),
+    wire: {
+      default: 'auto',
+      choices: ['auto', 'plain', 'mux'],
+      doc: '`auto` serves each protocol on both wires, as `/echo/1.0.0` and `/echo/1.0.0/mux/1`; `plain` and `mux` on that one alone.'
+    },
+    ...COMPRESSION
   },
   host: {
     maxConnections: count(1_000, 'Connections kept; above it unused ones are pruned and new inbound ones refused.'),
@@ -234,43 +245,3 @@ for (const table of Object.values(OPTIONS)) {
   Object.freeze(table)
 }
 Object.freeze(OPTIONS)
-
-/**
- * Fills `given` up with defaults.
- *
- * @throws PointSubError `ERR_INVALID_CONFIG` naming the option, the value and what is allowed
- */
-export function resolveOptions<T extends OptionTable>(table: T, given: Given<T>, where: string): Resolved<T> {
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(table, name)) {
-      throw new PointSubError(
-        'ERR_INVALID_CONFIG',
-        `${where}: there is no option "${name}"; the options are ${Object.keys(table).join(', ')}`
-      )
-    }
-  }
-  const entries = Object.entries<OptionRow>(table).map(([name, row]) => {
-    const value: unknown = given[name]
-    if (value !== undefined && !isAllowed(row, value)) {
-      throw new PointSubError(
-        'ERR_INVALID_CONFIG',
-        `${where}: ${name} must be ${whatIsAllowed(row)}, not ${textOf(value)}`
-      )
-    }
-    return [name, value ?? row.default]
-  })
-  return Object.freeze(Object.fromEntries(entries))
-}
-
-function isAllowed(row: OptionRow, value: unknown): boolean {
-  if ('choices' in row) return row.choices.some(choice => choice === value)
-  if (typeof value !== 'number' || !(row.unit === 'ratio' || Number.isInteger(value))) return false
-  return value >= row.min && value <= row.max
-}
-
-function whatIsAllowed(row: OptionRow): string {
-  if ('choices' in row) return row.choices.join(' or ')
-  const number = row.unit === 'ratio' ? 'a number' : 'a whole number'
-  const unit = row.unit === 'ms' || row.unit === 'bytes' ? ` of ${row.unit}` : ''
-  return `${number}${unit} from ${row.min} to ${row.max}`
-}

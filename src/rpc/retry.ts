@@ -1,9 +1,10 @@
 import type { Cancellation } from '../core/cancellation.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
-import type { OPTIONS, Resolved } from '../core/options.ts'
+import type { Resolved } from '../core/option-table.ts'
+import type { OPTIONS } from '../core/options.ts'
 
 /** What another try would not change: mistakes of the caller, his own decisions, and answers of the peer. */
-const FINAL: ReadonlySet<ErrorCode> = new Set([
+const FINAL: ReadonlySet<string> = new Set<ErrorCode>([
   'ERR_ABORTED',
   'ERR_CLIENT_CLOSED',
   'ERR_DIAL_SELF',
@@ -16,9 +17,9 @@ const FINAL: ReadonlySet<ErrorCode> = new Set([
   'ERR_PROTOCOL_UNSUPPORTED'
 ])
 
-/** Whether another try of the same request would fail in the same way. */
-export function isFinal({ code }: PointSubError): boolean {
-  return FINAL.has(code)
+/** Whether another try of the same request would fail in the same way; whoever failed may have said so. */
+export function isFinal({ code, retryable }: PointSubError): boolean {
+  return retryable === undefined ? FINAL.has(code) : !retryable
 }
 
 /** Calls that succeed for each retry given back. The budget counts in these parts, for ten times 0.1 is less than 1. */
@@ -65,7 +66,7 @@ export class Retry {
         if (!(error instanceof PointSubError)) throw error
         sent ||= error.sent === true
         const failure = sent ? error.withSent() : error
-        const wait = this.#waitBefore(retries)
+        const wait = this.#waitBefore(retries, error)
         const isLast = isFinal(error) || (sent && !idempotent) || cancellation.reason !== undefined
         if (isLast || wait === undefined || wait >= cancellation.remaining || this.#budget < PARTS) throw failure
         this.#budget -= PARTS
@@ -76,12 +77,12 @@ export class Retry {
   }
 
   /** Milliseconds to wait before one more try after so many; undefined when there were enough. */
-  #waitBefore(retries: number): number | undefined {
+  #waitBefore(retries: number, { retryAfter = 0 }: PointSubError): number | undefined {
     const { maxRetries, retryInterval, retryBackoff } = this.#options
     if (retries >= maxRetries) return undefined
-    return retryBackoff === 'constant'
-      ? retryInterval
-      : this.#random() * retryInterval * 2 ** Math.min(retries, DOUBLINGS)
+    const wait =
+      retryBackoff === 'constant' ? retryInterval : this.#random() * retryInterval * 2 ** Math.min(retries, DOUBLINGS)
+    return Math.max(wait, retryAfter)
   }
 }
 
@@ -91,12 +92,7 @@ async function pause(ms: number, cancellation: Cancellation, failure: PointSubEr
     await cancellation.sleep(ms)
   } catch (error) {
     if (!(error instanceof PointSubError)) throw error
-    const { code, message } = error
-    throw new PointSubError(code, message, {
-      cause: failure,
-      peer: failure.peer,
-      protocol: failure.protocol,
-      sent: failure.sent
-    })
+    const { peer, protocol, sent } = failure
+    throw new PointSubError(error.code, error.message, { cause: failure, peer, protocol, sent })
   }
 }

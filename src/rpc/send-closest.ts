@@ -18,7 +18,7 @@ export interface ClosestAnswer {
 }
 
 /** Failures that the next node would not change. */
-const FINAL: ReadonlySet<ErrorCode> = new Set(['ERR_ABORTED', 'ERR_CLIENT_CLOSED', 'ERR_INVALID_ARGUMENT'])
+const FINAL: ReadonlySet<string> = new Set<ErrorCode>(['ERR_ABORTED', 'ERR_CLIENT_CLOSED', 'ERR_INVALID_ARGUMENT'])
 
 /** Least time that one node gets to answer before the next one is asked, in ms; Go gives each as much. */
 const NODE_TIME = 5_000
@@ -48,7 +48,7 @@ export async function askInOrder(
       if (!(error instanceof PointSubError)) throw error
       // Who waited for a stream is only told why he does not get one.
       const failure = error.with({ peer: target.id.toString(), sent: false })
-      if (FINAL.has(error.code) || isTooLarge(failure)) throw wasSent(failures) ? failure.withSent() : failure
+      if (isForAll(failure)) throw wasSent(failures) ? failure.withSent() : failure
       // A call that ran out of time before the node was asked says nothing about the node.
       if (cancellation.reason === undefined || failure.sent === true) health.failed(performance.now())
       failures.push(failure)
@@ -58,9 +58,10 @@ export async function askInOrder(
   throw allFailed(failures, nodes.length) ?? cancellation.reason
 }
 
-/** Too large to be sent at all, to whomever. */
-function isTooLarge(error: PointSubError): boolean {
-  return error.code === 'ERR_MESSAGE_TOO_LARGE' && error.sent === false
+/** Whether the next node could not do better: the caller's own doing, or an answer that a handler chose to give. */
+function isForAll({ code, remote, retryable, sent }: PointSubError): boolean {
+  if (remote) return sent === true && retryable === false && code !== 'ERR_REMOTE'
+  return FINAL.has(code) || (code === 'ERR_MESSAGE_TOO_LARGE' && sent === false)
 }
 
 function wasSent(failures: readonly PointSubError[]): boolean {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { PointSubError } from '../../../src/core/errors.ts'
-import { type NumberRow, OPTIONS, type OptionRow, type OptionTable, resolveOptions } from '../../../src/core/options.ts'
+import { type NumberRow, type OptionRow, type OptionTable, resolveOptions } from '../../../src/core/option-table.ts'
+import { OPTIONS } from '../../../src/core/options.ts'
 import { createHost } from '../../../src/host/index.ts'
 import { Client, type Host, Server } from '../../../src/index.ts'
 

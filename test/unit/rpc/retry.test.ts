@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Cancellation, type CancelOptions } from '../../../src/core/cancellation.ts'
 import { type ErrorCode, PointSubError } from '../../../src/core/errors.ts'
-import { OPTIONS, resolveOptions } from '../../../src/core/options.ts'
+import { resolveOptions } from '../../../src/core/option-table.ts'
+import { OPTIONS } from '../../../src/core/options.ts'
 import { Retry, type RetryOptions } from '../../../src/rpc/retry.ts'
 
 beforeEach(() => {
