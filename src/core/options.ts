@@ -95,7 +95,7 @@ const COMPRESSION: Omit<WireTable, 'wire'> = {
   compressionThreshold: bytes(1024, LARGEST_BLOCK, 'Smaller bodies are sent as they are.'),
   compressionRatio: {
     default: 0.9,
-    min: 0,
+    min: 0.1,
     max: 1,
     unit: 'ratio',
     doc: 'A body that compression leaves at so much of its size or more is sent as it is.'

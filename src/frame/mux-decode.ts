@@ -12,7 +12,7 @@ import {
 import { readU16, readU32 } from './numbers.ts'
 import { decodePairs, decodeText, type Pairs } from './pairs.ts'
 
-const CODE = /^[A-Z0-9_]{1,64}$/
+const CODE = /^ERR_[A-Z0-9_]{1,60}$/
 
 /**
  * A frame without the u32 in front; undefined for one that is to be ignored. Bodies are views of `bytes`.

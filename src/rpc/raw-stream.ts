@@ -1,6 +1,6 @@
 import type { Conn } from '../conn/conn.ts'
 import type { PointSubError } from '../core/errors.ts'
-import type { MemoryBudget, MemoryHolder, MemoryShare } from './memory-budget.ts'
+import type { MemoryBudget, MemoryHolder, MemoryShare } from '../core/memory-budget.ts'
 import type { ServedStream } from './served-stream.ts'
 
 /** A stream that was accepted raw: its bytes belong to the user, its place and its memory to the server. */

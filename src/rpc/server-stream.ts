@@ -5,7 +5,7 @@ import type { Resolved } from '../core/option-table.ts'
 import type { OPTIONS } from '../core/options.ts'
 import { encodeFrame, FrameDecoder } from '../frame/plain.ts'
 import { HandlerCall } from './handler-call.ts'
-import type { MemoryBudget, MemoryHolder, MemoryShare } from './memory-budget.ts'
+import type { MemoryBudget, MemoryHolder, MemoryShare } from '../core/memory-budget.ts'
 import type { ServedStream } from './served-stream.ts'
 import type { Handler, ServerMetrics } from './types.ts'
 

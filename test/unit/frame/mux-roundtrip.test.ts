@@ -50,7 +50,7 @@ const frame: fc.Arbitrary<MuxFrame> = fc.oneof(
     retryable: fc.boolean(),
     notProcessed: fc.boolean(),
     retryAfter: u32,
-    code: fc.stringMatching(/^[A-Z0-9_]{1,64}$/),
+    code: fc.stringMatching(/^ERR_[A-Z0-9_]{1,60}$/),
     message: fc.string({ unit: 'grapheme', maxLength: 100 }),
     details: pairs
   }),

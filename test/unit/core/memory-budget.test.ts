@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { PointSubError } from '../../../src/index.ts'
-import { MemoryBudget, type MemoryHolder, type MemoryShare } from '../../../src/rpc/memory-budget.ts'
+import { MemoryBudget, type MemoryHolder, type MemoryShare } from '../../../src/core/memory-budget.ts'
 
 /** A holder that does as it is told, and notes it. */
 class Holder implements MemoryHolder {

@@ -1,4 +1,4 @@
-import { PointSubError } from '../core/errors.ts'
+import { PointSubError } from './errors.ts'
 
 /** Something that holds bytes for a peer. */
 export interface MemoryHolder {

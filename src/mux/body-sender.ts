@@ -1,0 +1,104 @@
+import { bodyHead } from '../frame/mux-encode.ts'
+import type { Outgoing, Plane } from './plane.ts'
+
+/** Bytes of one BODY frame. */
+const CHUNK = 64 * 1024
+/** Messages that take turns; more wait, so that each gets on. */
+const AT_ONCE = 8
+
+/** A large message on its way. */
+export interface Transfer {
+  readonly id: number
+  /** The REQUEST or ANSWER that goes before the body. */
+  readonly head: Uint8Array
+  readonly body: Uint8Array
+  /** Bytes of the body that have been given to libp2p, or are being. */
+  offset: number
+  /** Whether anything of it has left. */
+  given: boolean
+  /** Called behind each part, with the last one's `offset` being all of the body. */
+  onProgress(transfer: Transfer): void
+}
+
+/** Sends large messages on the data stream: in turns, and no more of them than the peer gave credit for. */
+export class BodySender {
+  #plane: Plane | undefined
+  /** The first ones take turns: whoever has been served goes behind the others of them. */
+  #transfers: Transfer[] = []
+  /** Bytes that may be sent before the peer gives more. */
+  credit = 0
+  #inFlight: Transfer | undefined
+
+  /** Bytes that wait to leave. */
+  get bytes(): number {
+    return this.#transfers.reduce((sum, { body, offset }) => sum + body.byteLength - offset, 0)
+  }
+
+  get isEmpty(): boolean {
+    return this.#transfers.length === 0
+  }
+
+  /** Whether there is a data stream to send on. */
+  get isReady(): boolean {
+    return this.#plane !== undefined
+  }
+
+  /** Whether something waits for the peer to take what was sent before. */
+  get isBlocked(): boolean {
+    return !this.isEmpty && (this.credit === 0 || this.#inFlight !== undefined)
+  }
+
+  start(plane: Plane): void {
+    this.#plane = plane
+    this.#pump()
+  }
+
+  add(transfer: Transfer): void {
+    this.#transfers.push(transfer)
+    this.#pump()
+  }
+
+  /** Sends no more of a message. */
+  remove(id: number): void {
+    this.#transfers = this.#transfers.filter(transfer => transfer.id !== id)
+  }
+
+  addCredit(bytes: number): void {
+    this.credit += bytes
+    this.#pump()
+  }
+
+  clear(): void {
+    this.#transfers = []
+  }
+
+  /** Called when what was given last has been taken. */
+  drained(): void {
+    const sent = this.#inFlight
+    this.#inFlight = undefined
+    if (sent !== undefined) sent.onProgress(sent)
+    this.#pump()
+  }
+
+  /** One piece at a time, so that the data stream never holds more than that on this side. */
+  #pump(): void {
+    const transfer = this.#transfers[0]
+    if (this.#plane === undefined || transfer === undefined || this.#inFlight !== undefined) return
+    const bytes = Math.min(CHUNK, transfer.body.byteLength - transfer.offset, this.credit)
+    if (bytes === 0) return
+    const piece = transfer.body.subarray(transfer.offset, transfer.offset + bytes)
+    const last = transfer.offset + bytes === transfer.body.byteLength
+    if (!transfer.given) this.#plane.send(outgoing(transfer.head))
+    transfer.given = true
+    transfer.offset += bytes
+    this.credit -= bytes
+    this.#inFlight = transfer
+    this.#transfers.shift()
+    if (!last) this.#transfers.splice(AT_ONCE - 1, 0, transfer)
+    this.#plane.send(outgoing(bodyHead({ id: transfer.id, last, bytes: piece }), piece))
+  }
+}
+
+function outgoing(head: Uint8Array, body?: Uint8Array): Outgoing {
+  return { head, body, withdrawn: false, given: false }
+}

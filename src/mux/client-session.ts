@@ -1,0 +1,310 @@
+import { type Compressed, Compressor } from '../compression/compressor.ts'
+import type { Conn } from '../conn/conn.ts'
+import { toPointSubError } from '../conn/stream-errors.ts'
+import type { Cancellation } from '../core/cancellation.ts'
+import { type ErrorCode, PointSubError } from '../core/errors.ts'
+import type { Resolved } from '../core/option-table.ts'
+import type { OPTIONS } from '../core/options.ts'
+import type { MuxFrame } from '../frame/mux.ts'
+import { algorithmsOf, READABLE, tryDecode } from './bodies.ts'
+import { Channel, type Message, newToken, type Receipt } from './channel.ts'
+import { ClientCall, type MuxAnswer, type MuxRequest } from './client-call.ts'
+import { Plane } from './plane.ts'
+import { errorOf } from './remote-error.ts'
+
+/** How long a peer may take to end a session that is not needed any more, in ms. */
+const LINGER = 1_000
+
+export interface ClientSessionInit {
+  readonly options: Resolved<typeof OPTIONS.client>
+  /** Without the suffix of the wire, as errors name it. */
+  readonly protocol: string
+  /** Opens the data stream. */
+  openData(): Promise<Conn>
+  /** Called once when the session takes no more requests. */
+  onClosed(): void
+}
+
+/** The asking side of a session: any number of requests in flight to one peer and protocol. */
+export class ClientSession {
+  readonly conn: Conn
+  readonly createdAt: number = performance.now()
+  readonly #init: ClientSessionInit
+  readonly #channel: Channel
+  readonly #compressor: Compressor
+  readonly #calls = new Map<number, ClientCall>()
+  /** In the order they came: there are as many in flight as the peer takes. */
+  readonly #waiting = new Set<ClientCall>()
+  /** Calls that have not ended, whatever they wait for. */
+  #open = 0
+  #lastId = 0
+  /** Why it takes no more requests. */
+  #closed: PointSubError | undefined
+  #isOpeningData = false
+  #needsData = false
+  /** Requests answered. */
+  requests = 0
+  lastActive: number = this.createdAt
+
+  constructor(conn: Conn, init: ClientSessionInit) {
+    const { options } = init
+    this.conn = conn
+    this.#init = init
+    this.#compressor = new Compressor({
+      enabled: options.enableCompression,
+      threshold: options.compressionThreshold,
+      maxRatio: options.compressionRatio,
+      level: options.compressionLevel
+    })
+    const settings = { encodings: READABLE, maxBody: options.maxBlockSize }
+    this.#channel = new Channel(new Plane(conn), newToken(), settings, {
+      onMessage: (message, body) => this.#onAnswer(message, body),
+      onLarge: message => this.#onLarge(message),
+      onFrame: frame => this.#onFrame(frame),
+      onHello: ({ encodings }) => {
+        this.#compressor.peerReads(algorithmsOf(encodings))
+        if (this.#needsData) this.#openData()
+        this.#startWaiting()
+      },
+      onBatch: () => {},
+      onFin: () => this.#onFin(),
+      onFailure: error => this.#failAll(error, error)
+    })
+  }
+
+  /** Whether it takes requests. */
+  get isOpen(): boolean {
+    return this.#closed === undefined
+  }
+
+  get isIdle(): boolean {
+    return this.isOpen && this.#open === 0
+  }
+
+  /**
+   * Sends a request and resolves to its answer.
+   *
+   * @throws PointSubError with `sent`; whatever ended the call leaves the session as it is
+   */
+  request(request: MuxRequest, cancellation: Cancellation): Promise<MuxAnswer> {
+    const refusal = cancellation.reason ?? this.#closed
+    if (refusal !== undefined) return Promise.reject(refusal.with({ sent: false }))
+    this.lastActive = performance.now()
+    const onCancel = (reason: PointSubError): void => this.#cancel(call, reason)
+    const call: ClientCall = new ClientCall(request, cancellation, this.lastActive, onCancel)
+    this.#open += 1
+    const compressed = this.#compressor.compress(request.body)
+    if (compressed instanceof Promise) void compressed.then(result => this.#enqueue(call, result))
+    else this.#enqueue(call, compressed)
+    return call.promise
+  }
+
+  /** Ends the session politely when nothing is under way, at once otherwise; resolves when it is gone. */
+  async close(reason: PointSubError): Promise<void> {
+    if (this.#open > 0) this.#channel.fail(reason)
+    else this.#end(reason)
+    await Promise.all([this.conn.closed, this.#channel.data?.conn.closed])
+  }
+
+  /** Looks for calls, and for a peer, that take too long. */
+  sweep(now: number): void {
+    if (this.#calls.size === 0) return
+    const { options } = this.#init
+    for (const call of this.#calls.values()) {
+      const overdue = call.overdue(now, options)
+      if (overdue !== undefined) this.#cancel(call, this.#error('ERR_TIMEOUT', `the peer took longer to ${overdue}`))
+    }
+    const { readTimeout } = options
+    const { lastReceived, pingedSince } = this.#channel
+    if (pingedSince !== undefined && now - pingedSince > readTimeout) {
+      this.#channel.fail(this.#error('ERR_TIMEOUT', `the peer has not answered a ping for ${readTimeout} ms`))
+    } else if (now - Math.max(lastReceived, this.lastActive) > readTimeout / 2) {
+      this.#channel.ping(now)
+    }
+  }
+
+  #enqueue(call: ClientCall, compressed: Compressed | undefined): void {
+    if (call.settled) return
+    call.compressed = compressed
+    if (this.#closed !== undefined) this.#fail(call, this.#closed)
+    else if (this.#waiting.size === 0 && this.#hasPlace) this.#start(call)
+    else this.#waiting.add(call)
+  }
+
+  get #hasPlace(): boolean {
+    return this.#calls.size < this.#channel.peer.maxRequests
+  }
+
+  #startWaiting(): void {
+    if (this.#closed !== undefined) return
+    for (const call of this.#waiting) {
+      if (!this.#hasPlace) return
+      this.#waiting.delete(call)
+      this.#start(call)
+    }
+  }
+
+  #start(call: ClientCall): void {
+    const { control, sender } = this.#channel
+    this.#lastId += 1
+    this.#calls.set(this.#lastId, call)
+    call.start(
+      this.#lastId,
+      small => control.send(small),
+      large => {
+        sender.add(large)
+        this.#openData()
+      }
+    )
+  }
+
+  #cancel(call: ClientCall, reason: PointSubError): void {
+    if (call.settled) return
+    call.withdraw()
+    this.#channel.forget(call.id)
+    const plane = call.isLarge ? this.#channel.data : this.#channel.control
+    if (call.sent) plane?.sendFrame({ type: 'cancel', id: call.id })
+    this.#fail(call, reason)
+  }
+
+  #onAnswer(message: Message, body: Uint8Array): void {
+    const call = this.#callOf(message)
+    if (call === undefined || this.#isTooLarge(call, message)) return
+    const decoded = tryDecode(message, body)
+    if (decoded instanceof Promise) void decoded.then(result => this.#settle(call, message, result))
+    else this.#settle(call, message, decoded)
+  }
+
+  #onLarge(message: Message): Receipt | undefined {
+    const call = this.#callOf(message)
+    if (call === undefined || this.#isTooLarge(call, message)) return undefined
+    return {
+      onGrowth: () => {
+        call.lastActive = performance.now()
+      },
+      onEnd: result => {
+        if (result instanceof PointSubError) this.#settle(call, message, result)
+        else this.#onAnswer(message, result)
+      }
+    }
+  }
+
+  /** The call that an answer is for, if somebody still waits for it. */
+  #callOf({ type, id }: Message): ClientCall | undefined {
+    if (type !== 'answer' || id > this.#lastId) throw this.#error('ERR_INVALID_FRAME', 'the peer answered no request')
+    return this.#calls.get(id)
+  }
+
+  #isTooLarge(call: ClientCall, { size }: Message): boolean {
+    const { maxBlockSize } = this.#init.options
+    if (size <= maxBlockSize) return false
+    const message = `the peer announced an answer of ${size} bytes; maxBlockSize is ${maxBlockSize}`
+    this.#cancel(call, this.#error('ERR_MESSAGE_TOO_LARGE', message))
+    return true
+  }
+
+  #settle(call: ClientCall, { metadata }: Message, result: Uint8Array | PointSubError): void {
+    if (call.settled) return
+    if (result instanceof PointSubError) {
+      this.#fail(call, result)
+      return
+    }
+    this.requests += 1
+    call.resolve({ body: result, metadata })
+    this.#remove(call)
+  }
+
+  #onFrame(frame: MuxFrame): void {
+    if (frame.type === 'error') {
+      const call = this.#calls.get(frame.id)
+      if (call !== undefined) this.#fail(call, errorOf(frame, this.#peer, this.#init.protocol))
+    } else if (frame.type === 'goaway') {
+      // What it has taken it answers.
+      this.#close(this.#error('ERR_STREAM_CLOSED', 'the peer takes no more requests on this stream'))
+      this.#endWhenDone()
+    } else if (frame.type === 'want') {
+      this.#openData()
+    } else {
+      throw this.#error('ERR_INVALID_FRAME', `the peer sent a frame of the type ${frame.type} to a client`)
+    }
+  }
+
+  #onFin(): void {
+    const reason = this.#error('ERR_STREAM_CLOSED', 'the peer ended the stream')
+    this.#failAll(reason, this.#error('ERR_NO_RESPONSE', 'the peer ended the stream without an answer'))
+    this.#end(reason)
+  }
+
+  /** @param unsent why requests that wait are not sent; `error` why those in flight are not answered */
+  #failAll(unsent: PointSubError, error: PointSubError): void {
+    this.#close(unsent)
+    for (const call of this.#calls.values()) this.#fail(call, error)
+  }
+
+  #close(reason: PointSubError): void {
+    if (this.#closed !== undefined) return
+    this.#closed = reason
+    for (const call of this.#waiting) this.#fail(call, reason)
+    this.#init.onClosed()
+  }
+
+  /** Ends the streams; there are no calls any more. */
+  #end(reason: PointSubError): void {
+    this.#close(reason)
+    if (this.#channel.hasFailed) return
+    this.#channel.end(LINGER).catch((error: unknown) => this.#channel.fail(this.#asPointSubError(error)))
+  }
+
+  #endWhenDone(): void {
+    if (this.#open === 0 && this.#closed !== undefined) this.#end(this.#closed)
+  }
+
+  #fail(call: ClientCall, error: PointSubError): void {
+    if (call.isLarge) this.#channel.sender.remove(call.id)
+    call.reject(error.with({ peer: this.#peer, protocol: this.#init.protocol, sent: call.sent }))
+    this.#remove(call)
+  }
+
+  /** The call has ended. */
+  #remove(call: ClientCall): void {
+    this.#calls.delete(call.id)
+    this.#waiting.delete(call)
+    this.#open -= 1
+    this.lastActive = performance.now()
+    if (this.#waiting.size > 0) this.#startWaiting()
+    this.#endWhenDone()
+  }
+
+  #openData(): void {
+    const { data, isGreeted, hasFailed } = this.#channel
+    this.#needsData = true
+    if (this.#isOpeningData || data !== undefined || !isGreeted || hasFailed) return
+    this.#isOpeningData = true
+    this.#init.openData().then(
+      conn => {
+        if (this.#channel.hasFailed) conn.reset()
+        else this.#channel.addData(new Plane(conn), false)
+      },
+      (error: unknown) => this.#onNoData(this.#asPointSubError(error))
+    )
+  }
+
+  /** Without a data stream there are small messages still. */
+  #onNoData(error: PointSubError): void {
+    this.#isOpeningData = false
+    for (const call of this.#calls.values()) if (call.isLarge) this.#fail(call, error)
+  }
+
+  get #peer(): string {
+    return this.conn.remotePeer.toString()
+  }
+
+  #asPointSubError(cause: unknown): PointSubError {
+    const names = { peer: this.#peer, protocol: this.#init.protocol }
+    return toPointSubError(cause, 'ERR_STREAM_RESET', 'the stream failed', names)
+  }
+
+  #error(code: ErrorCode, message: string): PointSubError {
+    return new PointSubError(code, message, { peer: this.#peer, protocol: this.#init.protocol })
+  }
+}

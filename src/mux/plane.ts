@@ -1,0 +1,218 @@
+import { Uint8ArrayList } from 'uint8arraylist'
+import type { Conn } from '../conn/conn.ts'
+import { concat } from '../core/bytes.ts'
+import { messageOf, PointSubError } from '../core/errors.ts'
+import { MAX_FRAME, type MuxFrame } from '../frame/mux.ts'
+import { decodeMuxFrame } from '../frame/mux-decode.ts'
+import { encodeMuxFrame } from '../frame/mux-encode.ts'
+import { FrameDecoder } from '../frame/plain.ts'
+
+/** Up to this many bytes leave as one buffer, more as a list of them. */
+const COPY_LIMIT = 64 * 1024
+/** Bytes given away at once, so that what waits can still be taken back. */
+const BATCH_LIMIT = 256 * 1024
+/** Bytes that wait to leave at which nothing more is read: the peer has to take its answers first. */
+const HIGH_WATER = 1024 * 1024
+/** Microtasks that a batch waits for others of the same tick, as long as they come. */
+const HOPS = 4
+/** First buffer of a frame that comes in pieces. */
+const FIRST_BUFFER = 4 * 1024
+
+/** Bytes on their way to a peer. Whoever made it may set `withdrawn` until it is `given`. */
+export interface Outgoing {
+  /** Whole frames, or the first part of one. */
+  readonly head: Uint8Array
+  /** What follows the head. */
+  readonly body: Uint8Array | undefined
+  withdrawn: boolean
+  /** Whether libp2p has it: from then on it may arrive. */
+  given: boolean
+}
+
+export interface PlaneEvents {
+  onFrame(frame: MuxFrame): void
+  /** All frames that came together have been told. */
+  onBatch?(): void
+  /** Nothing waits any more. */
+  onDrain?(): void
+  /** Nothing more will come: undefined after the peer's FIN. A frame that broke a rule is told so, too. */
+  onEnd(error: PointSubError | undefined): void
+}
+
+/** One stream of a session as frames in both directions; those that are sent in one tick leave together. */
+export class Plane {
+  readonly conn: Conn
+  readonly #decoder = new FrameDecoder(MAX_FRAME, FIRST_BUFFER)
+  #events: PlaneEvents | undefined
+  #queue: Outgoing[] = []
+  #queued = 0
+  /** Whether what was given last has not been taken yet. */
+  #giving = false
+  #scheduled = false
+  /** Whether frames are being read: what is sent meanwhile leaves behind the last of them. */
+  #corked = false
+  #held = false
+  #readEnded = false
+  /** When something last came, on performance.now()'s clock. */
+  lastReceived: number = performance.now()
+
+  constructor(conn: Conn) {
+    this.conn = conn
+  }
+
+  /** Who gets the frames from now on; none come before that. */
+  hand(events: PlaneEvents): void {
+    const isFirst = this.#events === undefined
+    this.#events = events
+    if (!isFirst) return
+    this.conn.consume({ onData: chunk => this.#onData(chunk), onEnd: error => this.#onEnd(error) })
+    this.conn.flow()
+  }
+
+  /** Bytes that have come, and are no whole frame yet or were not read. */
+  get bytesHeld(): number {
+    return this.#decoder.bytesHeld + this.conn.bytesBuffered
+  }
+
+  /** Bytes that wait to leave. */
+  get bytesQueued(): number {
+    return this.#queued + this.conn.bytesUnsent
+  }
+
+  /** Whether nothing waits on this side of libp2p. */
+  get isDrained(): boolean {
+    return this.#queue.length === 0 && !this.#giving
+  }
+
+  /** Whether the bytes that came end within a frame. */
+  get inFrame(): boolean {
+    return this.#decoder.inFrame
+  }
+
+  send(outgoing: Outgoing): void {
+    this.#queue.push(outgoing)
+    this.#queued += sizeOf(outgoing)
+    if (this.#corked || this.#giving || this.#scheduled) return
+    this.#scheduled = true
+    const hop = (hops: number, before: number): void => {
+      queueMicrotask(() => {
+        if (this.#queue.length > before && hops < HOPS) hop(hops + 1, this.#queue.length)
+        else this.#flush()
+      })
+    }
+    hop(1, this.#queue.length)
+  }
+
+  sendFrame(frame: MuxFrame): void {
+    this.send({ head: encodeMuxFrame(frame), body: undefined, withdrawn: false, given: false })
+  }
+
+  /** Sends what waits, and ends this side; resolves when libp2p has taken it. */
+  async end(linger: number): Promise<void> {
+    this.#give(Number.POSITIVE_INFINITY)
+    await this.conn.close({ linger })
+  }
+
+  /** Sends what waits, and a FIN; the peer may go on. */
+  async endWrite(): Promise<void> {
+    this.#give(Number.POSITIVE_INFINITY)
+    await this.conn.closeWrite()
+  }
+
+  /** Gives everything up, but tries to send what waits. */
+  reset(reason: PointSubError): void {
+    this.#readEnded = true
+    if (!this.conn.writeEnded) this.#give(BATCH_LIMIT)
+    this.#queue = []
+    this.#queued = 0
+    this.#decoder.clear()
+    this.conn.reset(reason)
+  }
+
+  #onData(chunk: Uint8Array): boolean {
+    this.lastReceived = performance.now()
+    this.#decoder.push(chunk)
+    this.#corked = true
+    try {
+      this.#read()
+    } finally {
+      this.#corked = false
+    }
+    this.#events?.onBatch?.()
+    if (!this.#giving) this.#flush()
+    this.#held = this.#queued > HIGH_WATER
+    return !this.#readEnded && !this.#held
+  }
+
+  #read(): void {
+    try {
+      for (let bytes = this.#decoder.nextView(); bytes !== undefined; bytes = this.#decoder.nextView()) {
+        const frame = decodeMuxFrame(bytes)
+        if (frame !== undefined) this.#events?.onFrame(frame)
+        if (this.#readEnded) return
+      }
+    } catch (cause) {
+      this.#onEnd(violation(cause))
+    }
+  }
+
+  #onEnd(error: PointSubError | undefined): void {
+    if (this.#readEnded) return
+    this.#readEnded = true
+    const cut = error === undefined && this.#decoder.inFrame
+    const reason = cut ? new PointSubError('ERR_UNEXPECTED_EOF', 'the stream ended in the middle of a frame') : error
+    this.#events?.onEnd(reason)
+  }
+
+  #flush(): void {
+    this.#scheduled = false
+    this.#give(BATCH_LIMIT)
+    if (this.#held && this.#queued <= HIGH_WATER / 2 && !this.#readEnded) {
+      this.#held = false
+      this.conn.flow()
+    }
+    if (this.isDrained) this.#events?.onDrain?.()
+  }
+
+  /** Gives libp2p the next so many bytes, or one item that has more. */
+  #give(limit: number): void {
+    const parts: Uint8Array[] = []
+    let bytes = 0
+    let taken = 0
+    for (const item of this.#queue) {
+      if (bytes > 0 && bytes + sizeOf(item) > limit) break
+      taken += 1
+      this.#queued -= sizeOf(item)
+      if (item.withdrawn) continue
+      item.given = true
+      bytes += sizeOf(item)
+      parts.push(item.head)
+      if (item.body !== undefined) parts.push(item.body)
+    }
+    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken)
+    if (bytes === 0) return
+    this.#giving = true
+    this.conn.send(together(parts, bytes), () => {
+      this.#giving = false
+      this.#flush()
+    })
+  }
+}
+
+function sizeOf({ head, body }: Outgoing): number {
+  return head.byteLength + (body?.byteLength ?? 0)
+}
+
+function together(parts: readonly Uint8Array[], bytes: number): Uint8Array | Uint8ArrayList {
+  if (bytes <= COPY_LIMIT || parts.length === 1) return concat(parts, bytes)
+  const list = new Uint8ArrayList()
+  list.appendAll([...parts])
+  return list
+}
+
+/** What a frame that cannot be read means for its session. */
+function violation(cause: unknown): PointSubError {
+  if (cause instanceof PointSubError && cause.code !== 'ERR_MESSAGE_TOO_LARGE') return cause
+  const why = cause instanceof PointSubError ? `a frame of more than ${MAX_FRAME} bytes` : messageOf(cause)
+  return new PointSubError('ERR_INVALID_FRAME', `the peer sent ${why}`, { cause })
+}

@@ -1,0 +1,286 @@
+import type { Compressed, Compressor } from '../compression/compressor.ts'
+import { PointSubError } from '../core/errors.ts'
+import type { MemoryBudget } from '../core/memory-budget.ts'
+import type { Resolved } from '../core/option-table.ts'
+import type { OPTIONS } from '../core/options.ts'
+import { MAX_INLINE_BODY } from '../frame/mux.ts'
+import { messageHead } from '../frame/mux-encode.ts'
+import { encodingOf, tryDecode } from './bodies.ts'
+import type { Transfer } from './body-sender.ts'
+import type { Channel, Message, Receipt } from './channel.ts'
+import { Deadlines } from './deadlines.ts'
+import { IncomingBody } from './incoming-body.ts'
+import { type FailureInit, failureOf } from './remote-error.ts'
+import { ServerCall } from './server-call.ts'
+
+/** When a client that asked for too much may come back, in ms. */
+const RETRY_AFTER = 100
+
+export interface ServerCallsInit {
+  readonly options: Resolved<typeof OPTIONS.server>
+  readonly budget: MemoryBudget
+  readonly channel: Channel
+  readonly compressor: Compressor
+  /** The names of peer and protocol, for errors. */
+  readonly names: { readonly peer: string; readonly protocol: string }
+  /** Why no more requests can be taken on, if that is so. */
+  refusal(): PointSubError | undefined
+  /** Has a request handled: the call's answer() or fail(), and its handled(), are to follow. */
+  onRequest(call: ServerCall, body: Uint8Array): void
+  /** A call was ended here for another reason than its handler. */
+  onFailure(error: PointSubError): void
+  /** A call has come or gone, or what they hold has changed. */
+  onChange(): void
+}
+
+/** The requests of one session that have not been answered. */
+export class ServerCalls {
+  readonly #init: ServerCallsInit
+  readonly #calls = new Map<number, ServerCall>()
+  readonly #incoming = new Map<number, IncomingBody>()
+  readonly #deadlines = new Deadlines<ServerCall>(call => this.#onDeadline(call))
+  /** Calls that ended before their handlers did: those still run, and hold their requests. */
+  #abandoned = 0
+  /** Bytes of requests that handlers have, or are about to. */
+  bytes = 0
+  /** Requests taken on, and answers given, so far. */
+  accepted = 0
+  answered = 0
+
+  constructor(init: ServerCallsInit) {
+    this.#init = init
+  }
+
+  /** Whether nothing is under way, not even a handler. */
+  get isIdle(): boolean {
+    return this.#calls.size + this.#abandoned === 0
+  }
+
+  /** Whether no answer is owed. */
+  get isDone(): boolean {
+    return this.#calls.size === 0
+  }
+
+  get #count(): number {
+    return this.#calls.size + this.#abandoned
+  }
+
+  onMessage(message: Message, body: Uint8Array): void {
+    const call = this.#admit(message)
+    if (call !== undefined) this.#decode(call, message, body)
+  }
+
+  onLarge(message: Message): Receipt | undefined {
+    const call = this.#admit(message)
+    if (call === undefined) return undefined
+    const { budget, names } = this.#init
+    const incoming = new IncomingBody(budget, names.peer, {
+      onBody: body => {
+        this.#incoming.delete(call.id)
+        this.#decode(call, message, body)
+      },
+      onFailure: error => this.#giveUp(call, error, true)
+    })
+    this.#incoming.set(call.id, incoming)
+    return incoming
+  }
+
+  /** The client needs no answer any more. */
+  cancel(id: number): void {
+    const call = this.#calls.get(id)
+    if (call !== undefined) this.#end(call, new PointSubError('ERR_ABORTED', 'the caller cancelled the request', this.#init.names))
+  }
+
+  /** Tells the client that its requests will not be answered. */
+  refuseAll(cause: PointSubError): void {
+    for (const call of this.#calls.values()) this.#tell(call, cause, { notProcessed: !call.isHandling })
+  }
+
+  /** The session is gone. */
+  abortAll(reason: PointSubError): void {
+    this.#deadlines.clear()
+    for (const call of this.#calls.values()) this.#end(call, reason)
+  }
+
+  /** Looks for bodies that do not come on. */
+  sweep(now: number): void {
+    const { readTimeout } = this.#init.options
+    for (const [id, { lastActive }] of this.#incoming) {
+      const call = this.#calls.get(id)
+      if (call === undefined || now - lastActive <= readTimeout) continue
+      this.#giveUp(call, this.#error('ERR_TIMEOUT', `the body took longer than readTimeout, ${readTimeout} ms`), true)
+    }
+  }
+
+  /** Takes a request on, unless it has to be refused. */
+  #admit(message: Message): ServerCall | undefined {
+    const { type, id, metadata, timeout = 0 } = message
+    if (type !== 'request') throw this.#error('ERR_INVALID_FRAME', 'the peer sent an ANSWER to a server')
+    if (this.#calls.has(id)) throw this.#error('ERR_INVALID_FRAME', `the peer sent the request ${id} twice`)
+    const refusal = this.#refusalOf(message)
+    if (refusal !== undefined) {
+      this.#init.channel.control.sendFrame(failureOf(id, refusal, { notProcessed: true }))
+      this.#init.onChange()
+      return undefined
+    }
+    this.accepted += 1
+    const call: ServerCall = new ServerCall(id, metadata, timeout, {
+      answer: (body, pairs) => this.#answer(call, body, pairs),
+      fail: (cause, init) => this.#fail(call, cause, init),
+      handled: () => this.#onHandled(call)
+    })
+    this.#calls.set(id, call)
+    this.#init.onChange()
+    return call
+  }
+
+  #refusalOf({ size }: Message): PointSubError | undefined {
+    const { maxBlockSize, maxConcurrentRequestsPerConn } = this.#init.options
+    if (size > maxBlockSize) {
+      return this.#error('ERR_MESSAGE_TOO_LARGE', `the peer takes requests of ${maxBlockSize} bytes, not of ${size}`)
+    }
+    if (this.#count >= maxConcurrentRequestsPerConn) {
+      const details = { retryable: true, retryAfter: RETRY_AFTER }
+      return new PointSubError('ERR_OVERLOADED', 'too many requests are in flight on one stream', details)
+    }
+    return this.#init.refusal()
+  }
+
+  #decode(call: ServerCall, message: Message, body: Uint8Array): void {
+    this.#hold(call, message.encoding === 0 ? body.byteLength : body.byteLength + message.size)
+    if (call.aborted !== undefined) return
+    const decoded = tryDecode(message, body)
+    if (decoded instanceof Promise) void decoded.then(result => this.#handle(call, result))
+    else this.#handle(call, decoded)
+  }
+
+  #handle(call: ServerCall, request: Uint8Array | PointSubError): void {
+    if (call.aborted !== undefined) {
+      this.#hold(call, 0)
+      return
+    }
+    if (request instanceof PointSubError) {
+      this.#giveUp(call, request, true)
+      return
+    }
+    this.#hold(call, request.byteLength)
+    if (call.aborted !== undefined) return
+    call.isHandling = true
+    this.#init.onRequest(call, request)
+    // Most have been answered by now.
+    if (this.#calls.get(call.id) === call && call.deadline < Number.POSITIVE_INFINITY) {
+      this.#deadlines.add(call, call.deadline)
+    }
+  }
+
+  #answer(call: ServerCall, body: Uint8Array, metadata: Uint8Array | undefined): void {
+    const most = Math.min(this.#init.options.maxBlockSize, this.#init.channel.peer.maxBody)
+    if (body.byteLength > most) {
+      const message = `an answer of ${body.byteLength} bytes cannot be sent; ${most} are allowed`
+      this.#giveUp(call, this.#error('ERR_MESSAGE_TOO_LARGE', message), false)
+      return
+    }
+    const compressed = this.#init.compressor.compress(body)
+    if (!(compressed instanceof Promise)) {
+      this.#send(call, body, metadata, compressed)
+      return
+    }
+    this.#hold(call, body.byteLength)
+    void compressed.then(result => {
+      this.#hold(call, 0)
+      this.#send(call, body, metadata, result)
+    })
+  }
+
+  #send(call: ServerCall, body: Uint8Array, pairs: Uint8Array | undefined, compressed: Compressed | undefined): void {
+    if (call.aborted !== undefined) return
+    // A copy, for the handler may change its own once it has returned it.
+    const bytes = compressed?.bytes ?? body.slice()
+    const large = bytes.byteLength > MAX_INLINE_BODY
+    const head = messageHead('answer', {
+      id: call.id,
+      encoding: encodingOf(compressed),
+      large,
+      size: body.byteLength,
+      pairs,
+      bodyBytes: large ? 0 : bytes.byteLength
+    })
+    this.answered += 1
+    if (large) {
+      this.#sendLarge(call, head, bytes)
+      return
+    }
+    this.#remove(call)
+    this.#init.channel.control.send({ head, body: bytes, withdrawn: false, given: false })
+  }
+
+  #sendLarge(call: ServerCall, head: Uint8Array, body: Uint8Array): void {
+    const { control, sender } = this.#init.channel
+    if (!sender.isReady) control.sendFrame({ type: 'want' })
+    const onProgress = ({ offset }: Transfer): void => {
+      if (offset === body.byteLength) this.#remove(call)
+    }
+    sender.add({ id: call.id, head, body, offset: 0, given: false, onProgress })
+    this.#init.onChange()
+  }
+
+  /** The handler failed: it has the error for the caller. */
+  #fail(call: ServerCall, cause: unknown, init?: FailureInit): void {
+    this.#tell(call, cause, init)
+    this.#remove(call)
+  }
+
+  #tell({ id }: ServerCall, cause: unknown, init?: FailureInit): void {
+    this.#init.channel.control.sendFrame(failureOf(id, cause, init))
+  }
+
+  /** The call cannot be served. */
+  #giveUp(call: ServerCall, error: PointSubError, notProcessed: boolean): void {
+    this.#tell(call, error, { notProcessed })
+    this.#end(call, error)
+    this.#init.onFailure(error.with(this.#init.names))
+  }
+
+  #onDeadline(call: ServerCall): void {
+    const reason = this.#error('ERR_TIMEOUT', 'the time that the caller gave the request is over')
+    this.#tell(call, reason)
+    this.#end(call, reason)
+  }
+
+  /** Ends a call that nobody needs the answer of. */
+  #end(call: ServerCall, reason: PointSubError): void {
+    const { channel } = this.#init
+    channel.forget(call.id)
+    channel.sender.remove(call.id)
+    if (call.isHandling) this.#abandoned += 1
+    else this.#hold(call, 0)
+    call.abort(reason)
+    this.#remove(call)
+  }
+
+  #onHandled(call: ServerCall): void {
+    if (call.aborted !== undefined) this.#abandoned -= 1
+    this.#hold(call, 0)
+    this.#init.onChange()
+  }
+
+  #remove(call: ServerCall): void {
+    this.#incoming.get(call.id)?.close()
+    this.#incoming.delete(call.id)
+    this.#deadlines.delete(call)
+    this.#calls.delete(call.id)
+    this.#init.onChange()
+  }
+
+  /** Notes how many bytes a call holds. */
+  #hold(call: ServerCall, bytes: number): void {
+    if (bytes === call.bytes) return
+    this.bytes += bytes - call.bytes
+    call.bytes = bytes
+    this.#init.onChange()
+  }
+
+  #error(code: 'ERR_INVALID_FRAME' | 'ERR_MESSAGE_TOO_LARGE' | 'ERR_TIMEOUT', message: string): PointSubError {
+    return new PointSubError(code, message, this.#init.names)
+  }
+}
