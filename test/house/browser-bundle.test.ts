@@ -2,12 +2,17 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { expect, it } from 'vitest'
 
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
 it.for([
   ['pointsub', 'src/rpc/client.ts'],
-  ['pointsub/testing', 'src/testing/network.ts']
-])('%s bundles for browsers without any module of Node', async ([entry, file]) => {
+  ['pointsub/testing', 'src/testing/network.ts'],
+  // No entry leads here yet on its own name, so by its file.
+  ['./src/compression/compressor.ts', 'src/compression/portable-codec.ts'],
+  ['./src/compression/compressor.ts', 'node_modules/fflate/esm/browser.js']
+])('%s bundles for browsers without any module of Node, and with %s', async ([entry, file]) => {
   const result = await build({
-    stdin: { contents: `export * from '${entry}'`, resolveDir: fileURLToPath(new URL('../..', import.meta.url)) },
+    stdin: { contents: `export * from '${entry}'`, resolveDir: ROOT },
     bundle: true,
     platform: 'browser',
     format: 'esm',
