@@ -276,4 +276,3 @@ function broken(what: string): PointSubError {
 function lost(): PointSubError {
   return new PointSubError('ERR_STREAM_RESET', 'the peer ended the data stream of a session')
 }
-

@@ -92,7 +92,10 @@ export class ClientCall {
   }
 
   /** What it has waited for too long, if it has. */
-  overdue(now: number, { readTimeout, writeTimeout }: { readTimeout: number; writeTimeout: number }): string | undefined {
+  overdue(
+    now: number,
+    { readTimeout, writeTimeout }: { readTimeout: number; writeTimeout: number }
+  ): string | undefined {
     if (!this.#written && this.#small?.given === true) {
       this.#written = true
       this.lastActive = now

@@ -28,6 +28,7 @@ export interface ClientSessionInit {
 /** The asking side of a session: any number of requests in flight to one peer and protocol. */
 export class ClientSession {
   readonly conn: Conn
+  readonly wire = 'mux'
   readonly createdAt: number = performance.now()
   readonly #init: ClientSessionInit
   readonly #channel: Channel

@@ -88,7 +88,8 @@ export class ServerCalls {
   /** The client needs no answer any more. */
   cancel(id: number): void {
     const call = this.#calls.get(id)
-    if (call !== undefined) this.#end(call, new PointSubError('ERR_ABORTED', 'the caller cancelled the request', this.#init.names))
+    if (call !== undefined)
+      this.#end(call, new PointSubError('ERR_ABORTED', 'the caller cancelled the request', this.#init.names))
   }
 
   /** Tells the client that its requests will not be answered. */

@@ -16,6 +16,8 @@ import { ServerCalls } from './server-calls.ts'
 const LINGER = 1_000
 /** When a client whose request there was no memory for may come back, in ms. */
 const RETRY_AFTER = 100
+/** How a session may end between two requests without anything being wrong. */
+const ENDS: ReadonlySet<string> = new Set<ErrorCode>(['ERR_CONNECTION_LOST', 'ERR_STREAM_RESET', 'ERR_STREAM_CLOSED'])
 /** Why a session takes no more requests, as GOAWAY says it. */
 const REASON = { stop: 0, served: 1, idle: 2 } as const
 
@@ -121,9 +123,7 @@ export class ServerSession implements MemoryHolder {
   /** Ends the session now; callers are told why. */
   kill(reason: PointSubError): void {
     if (!this.#isOver) {
-      this.#calls.refuseAll(
-        new PointSubError('ERR_SERVER_CLOSED', 'the server ended the request', { retryable: true })
-      )
+      this.#calls.refuseAll(new PointSubError('ERR_SERVER_CLOSED', 'the server ended the request', { retryable: true }))
     }
     this.#channel.fail(reason)
   }
@@ -189,7 +189,7 @@ export class ServerSession implements MemoryHolder {
 
   #onFailure(error: PointSubError): void {
     this.#isOver = true
-    const isExpected = this.#calls.isDone && (error.code === 'ERR_CONNECTION_LOST' || error.code === 'ERR_STREAM_RESET')
+    const isExpected = this.#calls.isDone && ENDS.has(error.code)
     this.#calls.abortAll(error)
     // A session that goes away between two requests is an end like a FIN.
     if (!isExpected) this.#init.onFailure(error.with(this.#names))
@@ -210,7 +210,10 @@ export class ServerSession implements MemoryHolder {
 
   #noteProgress(now: number): void {
     const { control, data } = this.#channel
-    const taken = [control, data].reduce((sum, plane) => sum + (plane?.conn.bytesWritten ?? 0) - (plane?.conn.bytesUnsent ?? 0), 0)
+    const taken = [control, data].reduce(
+      (sum, plane) => sum + (plane?.conn.bytesWritten ?? 0) - (plane?.conn.bytesUnsent ?? 0),
+      0
+    )
     if (taken !== this.#taken) this.lastActive = now
     this.#taken = taken
   }

@@ -27,6 +27,7 @@ interface Call {
 /** One outbound stream of the plain wire: one request at a time, any number one after the other. */
 export class ClientStream implements Sweepable, Clocked {
   readonly conn: Conn
+  readonly wire = 'plain'
   readonly createdAt: number = performance.now()
   readonly #options: Resolved<typeof OPTIONS.client>
   readonly #decoder: FrameDecoder

@@ -1,37 +1,55 @@
 import type { PeerId } from '@libp2p/interface'
-import type { Conn } from '../conn/conn.ts'
-import type { Handler, RequestContext } from './types.ts'
+import type { Handler, Metadata, RequestContext } from './types.ts'
+
+export interface HandlerCallInit {
+  readonly peer: PeerId
+  readonly protocol: string
+  readonly metadata?: Metadata | undefined
+}
+
+const NO_METADATA: Metadata = Object.freeze({})
 
 /** One request being handled: what its handler is told, and how it ends. */
 export class HandlerCall implements RequestContext {
-  readonly #conn: Conn
+  readonly peer: PeerId
+  readonly protocol: string
+  readonly metadata: Metadata
+  readonly bytes: number
   #request: Uint8Array | undefined
   #controller: AbortController | undefined
-  readonly bytes: number
+  #aborted: { readonly reason: unknown } | undefined
+  #responseMetadata: Record<string, string> | undefined
 
-  constructor(conn: Conn, request: Uint8Array) {
-    this.#conn = conn
+  constructor(request: Uint8Array, { peer, protocol, metadata }: HandlerCallInit) {
+    this.peer = peer
+    this.protocol = protocol
+    this.metadata = metadata ?? NO_METADATA
     this.#request = request
     this.bytes = request.byteLength
   }
 
-  get peer(): PeerId {
-    return this.#conn.remotePeer
-  }
-
-  get protocol(): string {
-    return this.#conn.protocol
-  }
-
   /** Made when a handler first asks for it: most never do. Once the handler has ended it aborts no more. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      const { signal } = this.#conn
-      if (signal.aborted) this.#controller.abort(signal.reason)
-      else if (this.#request !== undefined) signal.addEventListener('abort', this.#onAbort, { once: true })
-    }
+    this.#controller ??= new AbortController()
+    if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.reason)
     return this.#controller.signal
+  }
+
+  get responseMetadata(): Record<string, string> {
+    this.#responseMetadata ??= {}
+    return this.#responseMetadata
+  }
+
+  /** What the handler has put there; undefined when nothing. */
+  get givenMetadata(): Metadata | undefined {
+    return this.#responseMetadata
+  }
+
+  /** Tells the handler that nobody needs the answer any more. */
+  abort(reason: unknown): void {
+    if (this.#request === undefined) return
+    this.#aborted ??= { reason }
+    this.#controller?.abort(reason)
   }
 
   /** Calls one of the two, at once if the handler answers at once. */
@@ -39,12 +57,12 @@ export class HandlerCall implements RequestContext {
     const request = this.#request
     if (request === undefined) return
     const settle = (answer: unknown): void => {
-      this.#end()
+      this.#request = undefined
       if (answer instanceof Uint8Array) onAnswer(answer)
       else onFailure(new TypeError('a handler must return a Uint8Array'))
     }
     const fail = (cause: unknown): void => {
-      this.#end()
+      this.#request = undefined
       onFailure(cause)
     }
     let given: unknown
@@ -57,11 +75,4 @@ export class HandlerCall implements RequestContext {
     if (given instanceof Uint8Array) settle(given)
     else Promise.resolve(given).then(settle, fail)
   }
-
-  #end(): void {
-    this.#request = undefined
-    if (this.#controller !== undefined) this.#conn.signal.removeEventListener('abort', this.#onAbort)
-  }
-
-  readonly #onAbort = (): void => this.#controller?.abort(this.#conn.signal.reason)
 }

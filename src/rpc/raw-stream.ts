@@ -7,6 +7,7 @@ import type { ServedStream } from './served-stream.ts'
 export class RawStream implements ServedStream, MemoryHolder {
   readonly conn: Conn
   readonly isRaw = true
+  readonly wire = 'plain'
   readonly isIdle = true
   readonly requests = 0
   readonly createdAt: number = performance.now()

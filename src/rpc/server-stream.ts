@@ -7,7 +7,7 @@ import { encodeFrame, FrameDecoder } from '../frame/plain.ts'
 import { HandlerCall } from './handler-call.ts'
 import type { MemoryBudget, MemoryHolder, MemoryShare } from '../core/memory-budget.ts'
 import type { ServedStream } from './served-stream.ts'
-import type { Handler, ServerMetrics } from './types.ts'
+import type { Counters, Handler } from './types.ts'
 
 /** How long a peer may take to read the last answer and to end a stream that was ended here, in ms. */
 const LINGER = 10_000
@@ -19,7 +19,7 @@ type State = 'idle' | 'reading' | 'handling' | 'writing' | 'ended'
 export interface ServerStreamInit {
   readonly handler: Handler
   readonly options: Resolved<typeof OPTIONS.server>
-  readonly metrics: { -readonly [K in keyof Omit<ServerMetrics, 'activeConns'>]: number }
+  readonly metrics: Counters
   readonly budget: MemoryBudget
   /** Called when the handler failed, or the stream broke off in the middle of something. */
   onFailure(error: PointSubError): void
@@ -32,12 +32,14 @@ export interface ServerStreamInit {
 export class ServerStream implements ServedStream, MemoryHolder {
   readonly conn: Conn
   readonly isRaw = false
+  readonly wire = 'plain'
   readonly createdAt: number = performance.now()
   readonly #init: ServerStreamInit
   readonly #decoder: FrameDecoder
   readonly #share: MemoryShare
   #state: State = 'idle'
   #stopping = false
+  #isWatching = false
   /** Bytes that waited to be taken by the peer, at the last look. */
   #unsent = 0
   /** The frame being written. */
@@ -128,8 +130,9 @@ export class ServerStream implements ServedStream, MemoryHolder {
     this.#account(request.byteLength)
     // The state is still the one before: this stream may have been the one that had to give up its bytes.
     if (this.#state === 'ended') return
-    if (this.#share.isOver) {
-      this.#fail(this.#error('ERR_MEMORY_LIMIT', 'a request was refused: handlers hold too many bytes'))
+    const refusal = this.#refusal
+    if (refusal !== undefined) {
+      this.#fail(refusal)
       return
     }
     metrics.totalRequests += 1
@@ -137,12 +140,31 @@ export class ServerStream implements ServedStream, MemoryHolder {
     metrics.bytesRead += request.byteLength
     this.#state = 'handling'
     this.lastActive = performance.now()
-    this.#call = new HandlerCall(this.conn, request)
+    this.#call = new HandlerCall(request, { peer: this.conn.remotePeer, protocol: this.conn.protocol })
     this.#call.run(
       handler,
       answer => this.#onAnswer(answer),
       cause => this.#onHandlerFailed(cause)
     )
+    if (this.#call !== undefined) this.#watch()
+  }
+
+  /** Tells handlers when the stream is gone; there is nothing to tell those that answer at once. */
+  #watch(): void {
+    if (this.#isWatching) return
+    this.#isWatching = true
+    const { signal } = this.conn
+    const onAbort = (): void => this.#call?.abort(signal.reason)
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+  }
+
+  get #refusal(): PointSubError | undefined {
+    const { metrics, options } = this.#init
+    if (this.#share.isOver)
+      return this.#error('ERR_MEMORY_LIMIT', 'a request was refused: handlers hold too many bytes')
+    if (metrics.activeRequests < options.maxConcurrentRequests) return undefined
+    return this.#error('ERR_OVERLOADED', 'a request was refused: as many are handled as maxConcurrentRequests allows')
   }
 
   #onAnswer(answer: Uint8Array): void {

@@ -1,15 +1,18 @@
 import { type PeerId, TypedEventEmitter } from '@libp2p/interface'
 import type { Conn } from '../conn/conn.ts'
-import { handleConns, Listener } from '../conn/listen.ts'
+import { Listener } from '../conn/listen.ts'
 import { checkMilliseconds, checkProtocol } from '../core/arguments.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { type Given, type Resolved, resolveOptions } from '../core/option-table.ts'
 import { OPTIONS } from '../core/options.ts'
 import { startTimer } from '../core/timers.ts'
+import { protocolOf, type Wire } from '../core/wire.ts'
 import { AcceptedConns, type ConnSource } from './accepted-conns.ts'
 import { ConnectionLimiter } from './connection-limiter.ts'
 import { MemoryBudget } from '../core/memory-budget.ts'
+import { handleWires } from './handle-wires.ts'
+import { MuxService } from './mux-service.ts'
 import { RawStream } from './raw-stream.ts'
 import { Reaper } from './reaper.ts'
 import { describeStream, type ServedStream } from './served-stream.ts'
@@ -115,10 +118,19 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
     if (typeof handler !== 'function') {
       throw new PointSubError('ERR_INVALID_ARGUMENT', `the handler of ${protocol} must be a function`, { protocol })
     }
-    await this.#register(protocol, async () => {
-      const serve = (conn: Conn): unknown => this.#admit(conn, () => this.#createStream(conn, handler))
-      return handleConns(this.#host, protocol, serve, this.#options)
+    const service = new MuxService({
+      protocol,
+      handler,
+      options: this.#options,
+      metrics: this.#metrics,
+      budget: this.#budget,
+      onFailure: (conn, error) => this.#fail(conn, error)
     })
+    const serve: Readonly<Record<Wire, (conn: Conn) => unknown>> = {
+      plain: conn => this.#admit(conn, () => this.#createStream(conn, handler)),
+      mux: conn => this.#admit(conn, () => service.serve(conn))
+    }
+    await this.#register(protocol, () => handleWires(this.#host, protocol, this.#options.wire, serve, this.#options))
   }
 
   /**
@@ -142,7 +154,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
     const grace = graceOf(options)
     if (unhandle === undefined) return false
     this.#unhandle.delete(protocol)
-    const streams = [...this.#streams].filter(({ conn }) => conn.protocol === protocol)
+    const streams = [...this.#streams].filter(({ conn, wire }) => protocolOf(conn.protocol, wire) === protocol)
     await Promise.all([unhandle(), endStreams(streams, grace)])
     return true
   }
@@ -252,7 +264,8 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   }
 
   #fail({ remotePeer, protocol }: Conn, error: PointSubError): void {
-    this.safeDispatchEvent<ServerFailure>('failure', { detail: { error, peer: remotePeer, protocol } })
+    const detail = { error, peer: remotePeer, protocol: error.protocol ?? protocol }
+    this.safeDispatchEvent<ServerFailure>('failure', { detail })
   }
 }
 

@@ -1,16 +1,33 @@
 import type { PeerId } from '@libp2p/interface'
 import type { CancelOptions } from '../core/cancellation.ts'
+import type { Wire } from '../core/wire.ts'
+
+/**
+ * Texts by name that travel beside a request or an answer, on the mux wire only. Names have 1 to 64 characters of a-z,
+ * 0-9, "-", "_" and "."; all together at most 8,192 bytes.
+ */
+export type Metadata = Readonly<Record<string, string>>
 
 /** What a handler is told besides the request. */
 export interface RequestContext {
   /** Who asks; libp2p's handshake has proven it. */
   readonly peer: PeerId
   readonly protocol: string
-  /** Aborted when the stream is gone: the caller gave up or died, or the server was stopped and its grace is over. */
+  /** What the caller sent along; empty on the plain wire, which has no place for it. */
+  readonly metadata: Metadata
+  /** To be filled by the handler: goes back with the answer, on the mux wire only. */
+  readonly responseMetadata: Record<string, string>
+  /**
+   * Aborted when nobody needs the answer any more: the caller gave up or died, its deadline passed, or the server was
+   * stopped and its grace is over.
+   */
   readonly signal: AbortSignal
 }
 
-/** Answers one request. Throwing ends the stream without an answer: the plain wire has no error message. */
+/**
+ * Answers one request. On the mux wire a PointSubError that it throws arrives as that error at the caller, anything else
+ * as `ERR_REMOTE`; on the plain wire, which has no error message, both end the stream without an answer.
+ */
 export type Handler = (request: Uint8Array, context: RequestContext) => Uint8Array | Promise<Uint8Array>
 
 /** One open stream: what Go calls a connection. */
@@ -19,6 +36,7 @@ export interface ConnectionInfo {
   readonly remoteAddr: string
   readonly peer: PeerId
   readonly protocol: string
+  readonly wire: Wire
   /** When something was last sent or received on it. */
   readonly lastActive: Date
   /** Milliseconds since then. */
@@ -44,6 +62,9 @@ export interface ServerMetrics {
   readonly activeConns: number
 }
 
+/** The counters of a server as it keeps them. */
+export type Counters = { -readonly [K in keyof Omit<ServerMetrics, 'activeConns'>]: number }
+
 /** What a client has done since it was made. Bytes are those of requests and answers without their framing. */
 export interface ClientMetrics {
   /** Calls begun. */
@@ -60,6 +81,10 @@ export interface ClientMetrics {
 
 /** How one call is to be made. */
 export interface SendOptions extends CancelOptions {
+  /** Goes to the handler beside the request, on the mux wire only. */
+  metadata?: Metadata | undefined
+  /** Called with what the handler sent back beside its answer, before the call resolves; on the mux wire only. */
+  onMetadata?: ((metadata: Metadata) => void) | undefined
   /** Whether the request may be sent again when it may have reached the peer; instead of the client's `idempotent`. */
   idempotent?: boolean | undefined
 }

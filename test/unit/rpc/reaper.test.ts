@@ -20,6 +20,7 @@ interface Made {
 /** A stream that only notes what becomes of it. */
 class FakeStream implements ServedStream {
   readonly conn: ServedStream['conn']
+  readonly wire = 'plain'
   readonly isRaw: boolean
   readonly requests: number
   readonly createdAt: number = 0
