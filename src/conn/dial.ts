@@ -42,32 +42,45 @@ export async function dial(host: Host, peer: PeerLike, protocol: string, options
 /**
  * Opens a stream to `target`, over a new connection if there is none. Cancelled, it ends when the stream that was being
  * opened has: whoever need not wait for that races it.
+ *
+ * @param ids what to offer the peer on the connection instead of the protocol's own id, the best first
  */
 export async function openConn(
   host: Host,
   target: PeerTarget,
   protocol: string,
-  cancellation: Cancellation
+  cancellation: Cancellation,
+  ids: (connection: Connection) => string[] = () => [protocol]
 ): Promise<Conn> {
   const connection = await connect(host, target, cancellation)
   try {
-    return await openConnOn(connection, protocol, cancellation)
+    return await openConnOn(connection, protocol, cancellation, ids(connection))
   } catch (error) {
     // A connection whose peer has just gone still counts as open for a moment. Nothing has been sent, so try anew.
     if (!isLoss(error) || cancellation.reason !== undefined || !(await closesSoon(connection))) throw error
-    return openConnOn(await connect(host, target, cancellation), protocol, cancellation)
+    const other = await connect(host, target, cancellation)
+    return openConnOn(other, protocol, cancellation, ids(other))
   }
 }
 
-/** Opens a stream of `protocol` on `connection`, relayed connections included. */
-async function openConnOn(connection: Connection, protocol: string, cancellation: Cancellation): Promise<Conn> {
+/**
+ * Opens a stream of `protocol` on `connection`, relayed connections included.
+ *
+ * @param ids as {@link openConn}
+ */
+export async function openConnOn(
+  connection: Connection,
+  protocol: string,
+  cancellation: Cancellation,
+  ids: string[] = [protocol]
+): Promise<Conn> {
   const peer = connection.remotePeer.toString()
   try {
     cancellation.signal.throwIfAborted()
-    return await afterColdStart(connection, cancellation.signal, () => openUnless(connection, protocol, cancellation))
+    return await afterColdStart(connection, cancellation.signal, () => openUnless(connection, ids, cancellation))
   } catch (cause) {
     const fallback = connection.status === 'open' ? 'ERR_STREAM_RESET' : 'ERR_CONNECTION_LOST'
-    throw toPointSubError(cancellation.reason ?? cause, fallback, `cannot open ${protocol} on ${peer}`, {
+    throw toPointSubError(cancellation.reason ?? cause, fallback, `cannot open ${ids.join(' or ')} on ${peer}`, {
       peer,
       protocol,
       sent: false
@@ -79,7 +92,7 @@ async function openConnOn(connection: Connection, protocol: string, cancellation
  * A stream that nobody waits for any more is opened all the same, for a while, and then ended: the peer may have
  * accepted it already, and a reset would look like a failure there.
  */
-async function openUnless(connection: Connection, protocol: string, cancellation: Cancellation): Promise<Conn> {
+async function openUnless(connection: Connection, ids: string[], cancellation: Cancellation): Promise<Conn> {
   const giveUp = new AbortController()
   let timer: Timer | undefined
   const takeBack = cancellation.onCancel(reason => {
@@ -88,7 +101,7 @@ async function openUnless(connection: Connection, protocol: string, cancellation
   })
   try {
     const options = { runOnLimitedConnection: true, maxOutboundStreams: STREAMS_PER_PROTOCOL, signal: giveUp.signal }
-    const conn = new Conn(await connection.newStream(protocol, options), connection)
+    const conn = new Conn(await connection.newStream(ids, options), connection)
     if (cancellation.reason === undefined) return conn
     await end(conn)
     throw cancellation.reason

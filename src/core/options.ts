@@ -92,7 +92,7 @@ const COMPRESSION: Omit<WireTable, 'wire'> = {
     true,
     'Whether what is sent on the mux wire is compressed where that pays, and taken compressed anyway. The plain wire, Go’s, has no compression.'
   ),
-  compressionThreshold: bytes(1024, LARGEST_BLOCK, 'Smaller bodies are sent as they are.'),
+  compressionThreshold: bytes(2 * 1024, LARGEST_BLOCK, 'Smaller bodies are sent as they are.'),
   compressionRatio: {
     default: 0.9,
     min: 0.1,

@@ -10,24 +10,21 @@ import type { Outgoing } from './plane.ts'
 
 const LARGEST_U32 = 2 ** 32 - 1
 
-export interface MuxAnswer {
-  readonly body: Uint8Array
-  readonly metadata: Pairs | undefined
-}
-
 /** What a request is made of. */
 export interface MuxRequest {
   /** Must stay as it is until the call has ended. */
   readonly body: Uint8Array
   /** As encodePairs() made it. */
   readonly metadata: Uint8Array | undefined
+  /** Called with the pairs of the answer. */
+  readonly onMetadata: ((metadata: Pairs) => void) | undefined
 }
 
 /** One request of this side, from its wait for a place to its answer. */
 export class ClientCall {
   readonly request: MuxRequest
   readonly #cancellation: Cancellation
-  readonly #answer = Promise.withResolvers<MuxAnswer>()
+  readonly #answer = Promise.withResolvers<Uint8Array>()
   readonly #takeBack: () => void
   /** What is sent instead of the body, if that is worth it. */
   compressed: Compressed | undefined
@@ -49,7 +46,7 @@ export class ClientCall {
     this.#takeBack = cancellation.onCancel(onCancel)
   }
 
-  get promise(): Promise<MuxAnswer> {
+  get promise(): Promise<Uint8Array> {
     return this.#answer.promise
   }
 
@@ -105,9 +102,15 @@ export class ClientCall {
     return waited > writeTimeout ? `take the request than writeTimeout, ${writeTimeout} ms` : undefined
   }
 
-  resolve(answer: MuxAnswer): void {
+  resolve(body: Uint8Array, metadata: Pairs = {}): void {
     this.#settle()
-    this.#answer.resolve(answer)
+    try {
+      this.request.onMetadata?.(metadata)
+      this.#answer.resolve(body)
+    } catch (error) {
+      // The caller's own failure is the caller's to hear.
+      this.#answer.reject(error)
+    }
   }
 
   reject(error: PointSubError): void {

@@ -8,7 +8,7 @@ import type { OPTIONS } from '../core/options.ts'
 import type { MuxFrame } from '../frame/mux.ts'
 import { algorithmsOf, READABLE, tryDecode } from './bodies.ts'
 import { Channel, type Message, newToken, type Receipt } from './channel.ts'
-import { ClientCall, type MuxAnswer, type MuxRequest } from './client-call.ts'
+import { ClientCall, type MuxRequest } from './client-call.ts'
 import { Plane } from './plane.ts'
 import { errorOf } from './remote-error.ts'
 
@@ -87,7 +87,7 @@ export class ClientSession {
    *
    * @throws PointSubError with `sent`; whatever ended the call leaves the session as it is
    */
-  request(request: MuxRequest, cancellation: Cancellation): Promise<MuxAnswer> {
+  request(request: MuxRequest, cancellation: Cancellation): Promise<Uint8Array> {
     const refusal = cancellation.reason ?? this.#closed
     if (refusal !== undefined) return Promise.reject(refusal.with({ sent: false }))
     this.lastActive = performance.now()
@@ -98,6 +98,12 @@ export class ClientSession {
     if (compressed instanceof Promise) void compressed.then(result => this.#enqueue(call, result))
     else this.#enqueue(call, compressed)
     return call.promise
+  }
+
+  /** Takes no more requests, and ends when those it has are answered. */
+  retire(): void {
+    this.#close(this.#error('ERR_STREAM_CLOSED', 'a call to another peer needs the place of this stream'))
+    this.#endWhenDone()
   }
 
   /** Ends the session politely when nothing is under way, at once otherwise; resolves when it is gone. */
@@ -211,8 +217,8 @@ export class ClientSession {
       return
     }
     this.requests += 1
-    call.resolve({ body: result, metadata })
     this.#remove(call)
+    call.resolve(result, metadata)
   }
 
   #onFrame(frame: MuxFrame): void {

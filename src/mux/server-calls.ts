@@ -181,22 +181,23 @@ export class ServerCalls {
       this.#giveUp(call, this.#error('ERR_MESSAGE_TOO_LARGE', message), false)
       return
     }
-    const compressed = this.#init.compressor.compress(body)
+    // Copied, for the handler may change its own once it has returned it.
+    const own = body.slice()
+    const compressed = this.#init.compressor.compress(own)
     if (!(compressed instanceof Promise)) {
-      this.#send(call, body, metadata, compressed)
+      this.#send(call, own, metadata, compressed)
       return
     }
     this.#hold(call, body.byteLength)
     void compressed.then(result => {
       this.#hold(call, 0)
-      this.#send(call, body, metadata, result)
+      this.#send(call, own, metadata, result)
     })
   }
 
   #send(call: ServerCall, body: Uint8Array, pairs: Uint8Array | undefined, compressed: Compressed | undefined): void {
     if (call.aborted !== undefined) return
-    // A copy, for the handler may change its own once it has returned it.
-    const bytes = compressed?.bytes ?? body.slice()
+    const bytes = compressed?.bytes ?? body
     const large = bytes.byteLength > MAX_INLINE_BODY
     const head = messageHead('answer', {
       id: call.id,

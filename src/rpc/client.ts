@@ -6,13 +6,15 @@ import type { Host } from '../core/host.ts'
 import { type Given, type Resolved, resolveOptions } from '../core/option-table.ts'
 import { OPTIONS } from '../core/options.ts'
 import { isKnown, type PeerLike, type PeerTarget, parseKnownPeer, parsePeer } from '../core/peers.ts'
+import { encodePairs } from '../frame/pairs.ts'
 import { encodeFrame } from '../frame/plain.ts'
 import { NodeTable, type ServerNode } from '../route/node-table.ts'
 import { PeerLookup } from './peer-lookup.ts'
 import { Retry } from './retry.ts'
 import { askInOrder, type ClosestAnswer, type SendClosestOptions } from './send-closest.ts'
 import { describeStream } from './served-stream.ts'
-import { StreamPools } from './stream-pools.ts'
+import type { RouteRequest } from './peer-route.ts'
+import { PeerRoutes } from './peer-routes.ts'
 import type { ClientMetrics, ConnectionInfo, SendOptions } from './types.ts'
 
 export interface ClientOptions extends Given<typeof OPTIONS.client> {
@@ -33,7 +35,7 @@ interface CallDetails {
 export class Client implements AsyncDisposable {
   readonly #host: Host
   readonly #options: Resolved<typeof OPTIONS.client>
-  readonly #pools: StreamPools
+  readonly #routes: PeerRoutes
   readonly #lookup: PeerLookup
   readonly #retry: Retry
   readonly #nodes = new NodeTable()
@@ -46,7 +48,7 @@ export class Client implements AsyncDisposable {
     const { serverProtocols = {}, ...given } = options
     this.#host = host
     this.#options = resolveOptions(OPTIONS.client, given, 'Client')
-    this.#pools = new StreamPools(host, this.#options)
+    this.#routes = new PeerRoutes(host, this.#options)
     this.#lookup = new PeerLookup(host, this.#options.connectTimeout)
     this.#retry = new Retry(this.#options)
     addNodes(this, serverProtocols)
@@ -66,9 +68,9 @@ export class Client implements AsyncDisposable {
    */
   send(peer: PeerLike, protocol: string, request: Uint8Array, options: SendOptions = {}): Promise<Uint8Array> {
     const prepare = (): Attempt<Uint8Array> => {
-      const frame = this.#check(protocol, request)
+      const checked = this.#check(protocol, request, options)
       const target = parsePeer(peer)
-      return cancellation => this.#ask(target, protocol, frame, cancellation)
+      return cancellation => this.#ask(target, protocol, checked, cancellation)
     }
     return this.#perform(prepare, options, answer => ({ peer: nameOfPeer(peer), protocol, request, answer }))
   }
@@ -112,7 +114,7 @@ export class Client implements AsyncDisposable {
    */
   sendClosest(protocol: string, request: Uint8Array, options: SendClosestOptions = {}): Promise<ClosestAnswer> {
     const prepare = (): Attempt<ClosestAnswer> => {
-      const frame = this.#check(protocol, request)
+      const checked = this.#check(protocol, request, options)
       if (request.byteLength === 0) {
         throw new PointSubError('ERR_INVALID_ARGUMENT', 'an empty request is close to nobody')
       }
@@ -123,7 +125,7 @@ export class Client implements AsyncDisposable {
       const excluded = exclude.map(peer => parseKnownPeer(peer).id)
       return async (cancellation, idempotent) => {
         const nodes = await this.#closestNodes(protocol, request, [this.#host.peerId, ...excluded])
-        return askInOrder(nodes, idempotent, cancellation, (target, part) => this.#ask(target, protocol, frame, part))
+        return askInOrder(nodes, idempotent, cancellation, (target, part) => this.#ask(target, protocol, checked, part))
       }
     }
     return this.#perform(prepare, options, answer => ({ protocol, request, answer: answer?.response }))
@@ -137,7 +139,7 @@ export class Client implements AsyncDisposable {
   /** The streams open now. */
   getConnectionsInfo(): ConnectionInfo[] {
     const now = performance.now()
-    return this.#pools.streams.map(stream => describeStream(stream, now))
+    return this.#routes.streams.map(stream => describeStream(stream, now))
   }
 
   /** Fails the calls in flight with `ERR_CLIENT_CLOSED` and closes every stream. The host goes on. */
@@ -145,17 +147,17 @@ export class Client implements AsyncDisposable {
     const reason = new PointSubError('ERR_CLIENT_CLOSED', 'the client was closed')
     this.#closed ??= reason
     for (const call of this.#calls) call.cancel(reason)
-    await this.#pools.close(reason)
+    await this.#routes.close(reason)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  #ask(target: PeerTarget, protocol: string, frame: Uint8Array, cancellation: Cancellation): Promise<Uint8Array> {
-    if (isKnown(target)) return this.#pools.request(target, protocol, frame, cancellation)
+  #ask(target: PeerTarget, protocol: string, request: RouteRequest, cancellation: Cancellation): Promise<Uint8Array> {
+    if (isKnown(target)) return this.#routes.request(target, protocol, request, cancellation)
     const found = this.#lookup.find(target, cancellation)
-    return found.then(known => this.#pools.request(known, protocol, frame, cancellation))
+    return found.then(known => this.#routes.request(known, protocol, request, cancellation))
   }
 
   async #closestNodes(protocol: string, request: Uint8Array, excluded: readonly PeerId[]): Promise<ServerNode[]> {
@@ -203,13 +205,17 @@ export class Client implements AsyncDisposable {
     }
   }
 
-  #check(protocol: string, request: Uint8Array): Uint8Array {
+  #check(protocol: string, request: Uint8Array, { metadata, onMetadata }: SendOptions): RouteRequest {
     if (this.#closed !== undefined) throw this.#closed
     checkProtocol(protocol)
     if (!(request instanceof Uint8Array)) {
       throw new PointSubError('ERR_INVALID_ARGUMENT', 'a request is a Uint8Array; use new TextEncoder() for a text')
     }
-    return encodeFrame(request, this.#options.maxBlockSize)
+    if (onMetadata !== undefined && typeof onMetadata !== 'function') {
+      throw new PointSubError('ERR_INVALID_ARGUMENT', `onMetadata is a function, not ${textOf(onMetadata)}`)
+    }
+    const frame = encodeFrame(request, this.#options.maxBlockSize)
+    return { frame, metadata: encodePairs('metadata', metadata), onMetadata }
   }
 }
 

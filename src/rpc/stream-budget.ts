@@ -17,6 +17,7 @@ interface AccountOf {
   take(): Promise<void>
   give(places: number): void
   withdraw(): void
+  isWaiting(): boolean
   mustYield(isNeeded: boolean): boolean
   leave(): void
 }
@@ -61,6 +62,7 @@ export class StreamBudget {
       take: () => this.#take(account),
       give: places => this.#give(places),
       withdraw: () => this.#withdraw(account),
+      isWaiting: () => [...this.#waiting].some(waiter => waiter.account === account),
       mustYield: isNeeded => this.#mustYield(account, isNeeded),
       leave: () => {
         this.#accounts.delete(account)
@@ -206,6 +208,11 @@ export class PlaceAccount {
   /** Takes no more of the places that were asked for. */
   withdraw(): void {
     this.#budget.withdraw()
+  }
+
+  /** Whether it waits for a place. */
+  get isWaiting(): boolean {
+    return this.#budget.isWaiting()
   }
 
   /** Whether a place that has just become free has to be given up, although its pool needs it perhaps. */
