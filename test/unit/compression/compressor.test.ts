@@ -160,6 +160,16 @@ describe('bytes that do not compress', () => {
     expect(asked.map(({ size }) => size)).toEqual([16 * KIB, MIB])
   })
 
+  it('include those for which there was no memory', async () => {
+    const { codec } = noting(() => 0.5)
+    const failing: Codec = {
+      ...codec,
+      compress: (algorithm, bytes, level) =>
+        bytes.byteLength < LARGE ? codec.compress(algorithm, bytes, level) : Promise.reject(new RangeError('no memory'))
+    }
+    expect(await new Compressor(OPTIONS, failing).compress(text(MIB))).toBeUndefined()
+  })
+
   it('are sent as they are even when they look like text', () => {
     const noise = bytesOf(Array.from(randomBody(8 * KIB), byte => String.fromCharCode(32 + (byte & 63))).join(''))
     expect(new Compressor({ ...OPTIONS, maxRatio: 0.7 }).compress(noise)).toBeUndefined()
