@@ -54,9 +54,7 @@ export class Compressor {
     if (looksRandom(body) || this.#setbacks.spares()) return undefined
     if (body.byteLength >= LARGE) return this.#compressLarge(algorithm, body)
     const bytes = this.#codec.compress(algorithm, body, level)
-    return bytes instanceof Uint8Array
-      ? this.#judge(algorithm, bytes, body)
-      : bytes.then(later => this.#judge(algorithm, later, body))
+    return bytes instanceof Uint8Array ? this.#judge(algorithm, bytes, body) : this.#judgeLater(algorithm, bytes, body)
   }
 
   async #compressLarge(algorithm: Algorithm, body: Uint8Array): Promise<Compressed | undefined> {
@@ -68,7 +66,21 @@ export class Compressor {
       this.#setbacks.failed()
       return undefined
     }
-    return this.#judge(algorithm, await this.#codec.compress(algorithm, body, level), body)
+    return this.#judgeLater(algorithm, this.#codec.compress(algorithm, body, level), body)
+  }
+
+  /** Never rejects: what could not be compressed, for want of memory for instance, can still be sent as it is. */
+  async #judgeLater(
+    algorithm: Algorithm,
+    bytes: Uint8Array | Promise<Uint8Array>,
+    body: Uint8Array
+  ): Promise<Compressed | undefined> {
+    try {
+      return this.#judge(algorithm, await bytes, body)
+    } catch {
+      this.#setbacks.failed()
+      return undefined
+    }
   }
 
   #algorithmFor(size: number): Algorithm | undefined {

@@ -83,12 +83,14 @@ function decompressNow(algorithm: Algorithm, bytes: Uint8Array, size: number): U
 
 async function decompressLater(algorithm: Algorithm, bytes: Uint8Array, size: number): Promise<Uint8Array> {
   const way = readable(algorithm, bytes, size)
-  const result = await new Promise<unknown>((resolve, reject) => {
-    way.decompress(bytes, optionsFor(size), (error, done) => {
-      if (error === null) resolve(done)
-      else reject(refusal(algorithm, error, size))
+  let result: unknown
+  try {
+    result = await new Promise((resolve, reject) => {
+      way.decompress(bytes, optionsFor(size), (error, done) => (error === null ? resolve(done) : reject(error)))
     })
-  })
+  } catch (error) {
+    throw refusal(algorithm, error, size)
+  }
   return checked(result, algorithm, bytes, size)
 }
 
