@@ -1,4 +1,4 @@
-import type { ChoiceRow, NumberRow } from './option-table.ts'
+import type { ChoiceRow, NumberRow, Resolved } from './option-table.ts'
 import { LONGEST_TIMER } from './timers.ts'
 
 const MIB = 1024 * 1024
@@ -245,3 +245,9 @@ for (const table of Object.values(OPTIONS)) {
   Object.freeze(table)
 }
 Object.freeze(OPTIONS)
+
+/** The options of a client, each with its value. */
+export type ClientSettings = Resolved<ClientTable>
+
+/** The options of a server, each with its value. */
+export type ServerSettings = Resolved<ServerTable>

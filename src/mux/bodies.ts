@@ -1,13 +1,26 @@
 import { codec } from '#codec'
 import type { Algorithm } from '../compression/codec.ts'
-import type { Compressed } from '../compression/compressor.ts'
+import { type Compressed, Compressor } from '../compression/compressor.ts'
 import { PointSubError } from '../core/errors.ts'
+import type { ClientSettings } from '../core/options.ts'
 import type { Encoding, MessageHead } from '../frame/mux.ts'
 
 const ALGORITHMS: Readonly<Record<1 | 2, Algorithm>> = { 1: 'deflate-raw', 2: 'zstd' }
 
 /** What this side can read, as a HELLO says it. */
 export const READABLE: number = codec.algorithms.includes('zstd') ? 3 : 1
+
+/** A compressor with the options of a client or server. */
+export function createCompressor(
+  options: Pick<ClientSettings, 'enableCompression' | 'compressionThreshold' | 'compressionRatio' | 'compressionLevel'>
+): Compressor {
+  return new Compressor({
+    enabled: options.enableCompression,
+    threshold: options.compressionThreshold,
+    maxRatio: options.compressionRatio,
+    level: options.compressionLevel
+  })
+}
 
 /** What the other side says it can read. */
 export function algorithmsOf(encodings: number): Algorithm[] {

@@ -96,13 +96,9 @@ export class Channel {
     return this.control.bytesQueued + (this.#data?.bytesQueued ?? 0) + this.sender.bytes
   }
 
+  /** When something last came. */
   get lastReceived(): number {
     return Math.max(this.control.lastReceived, this.#data?.lastReceived ?? 0)
-  }
-
-  /** Since when the peer owes the answer to a PING. */
-  get pingedSince(): number | undefined {
-    return this.#ping?.since
   }
 
   /** Takes the peer's HELLO where somebody else has read it. */
@@ -141,10 +137,18 @@ export class Channel {
     this.#receiving.delete(id)
   }
 
-  ping(now: number): void {
-    if (this.#ping !== undefined) return
-    this.#ping = { bytes: crypto.getRandomValues(new Uint8Array(8)), since: now }
-    this.control.sendFrame({ type: 'ping', bytes: this.#ping.bytes })
+  /**
+   * Pings a peer that has been silent for half of `timeout` ms since `asked`, and gives it up when it does not answer in
+   * that time.
+   */
+  checkPeer(now: number, asked: number, timeout: number): void {
+    if (this.#ping !== undefined) {
+      if (now - this.#ping.since <= timeout) return
+      this.fail(new PointSubError('ERR_TIMEOUT', `the peer has not answered a ping for readTimeout, ${timeout} ms`))
+    } else if (now - Math.max(this.lastReceived, asked) > timeout / 2) {
+      this.#ping = { bytes: crypto.getRandomValues(new Uint8Array(8)), since: now }
+      this.control.sendFrame({ type: 'ping', bytes: this.#ping.bytes })
+    }
   }
 
   /** Sends what waits and ends both streams; a peer that does not end its side is reset after `linger` ms. */

@@ -1,12 +1,11 @@
-import { type Compressed, Compressor } from '../compression/compressor.ts'
+import type { Compressed, Compressor } from '../compression/compressor.ts'
 import type { Conn } from '../conn/conn.ts'
 import { toPointSubError } from '../conn/stream-errors.ts'
 import type { Cancellation } from '../core/cancellation.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
-import type { Resolved } from '../core/option-table.ts'
-import type { OPTIONS } from '../core/options.ts'
+import type { ClientSettings } from '../core/options.ts'
 import type { MuxFrame } from '../frame/mux.ts'
-import { algorithmsOf, READABLE, tryDecode } from './bodies.ts'
+import { algorithmsOf, createCompressor, READABLE, tryDecode } from './bodies.ts'
 import { Channel, type Message, newToken, type Receipt } from './channel.ts'
 import { ClientCall, type MuxRequest } from './client-call.ts'
 import { Plane } from './plane.ts'
@@ -16,7 +15,7 @@ import { errorOf } from './remote-error.ts'
 const LINGER = 1_000
 
 export interface ClientSessionInit {
-  readonly options: Resolved<typeof OPTIONS.client>
+  readonly options: ClientSettings
   /** Without the suffix of the wire, as errors name it. */
   readonly protocol: string
   /** Opens the data stream. */
@@ -51,12 +50,7 @@ export class ClientSession {
     const { options } = init
     this.conn = conn
     this.#init = init
-    this.#compressor = new Compressor({
-      enabled: options.enableCompression,
-      threshold: options.compressionThreshold,
-      maxRatio: options.compressionRatio,
-      level: options.compressionLevel
-    })
+    this.#compressor = createCompressor(options)
     const settings = { encodings: READABLE, maxBody: options.maxBlockSize }
     this.#channel = new Channel(new Plane(conn), newToken(), settings, {
       onMessage: (message, body) => this.#onAnswer(message, body),
@@ -121,13 +115,7 @@ export class ClientSession {
       const overdue = call.overdue(now, options)
       if (overdue !== undefined) this.#cancel(call, this.#error('ERR_TIMEOUT', `the peer took longer to ${overdue}`))
     }
-    const { readTimeout } = options
-    const { lastReceived, pingedSince } = this.#channel
-    if (pingedSince !== undefined && now - pingedSince > readTimeout) {
-      this.#channel.fail(this.#error('ERR_TIMEOUT', `the peer has not answered a ping for ${readTimeout} ms`))
-    } else if (now - Math.max(lastReceived, this.lastActive) > readTimeout / 2) {
-      this.#channel.ping(now)
-    }
+    this.#channel.checkPeer(now, this.lastActive, options.readTimeout)
   }
 
   #enqueue(call: ClientCall, compressed: Compressed | undefined): void {
@@ -224,7 +212,7 @@ export class ClientSession {
   #onFrame(frame: MuxFrame): void {
     if (frame.type === 'error') {
       const call = this.#calls.get(frame.id)
-      if (call !== undefined) this.#fail(call, errorOf(frame, this.#peer, this.#init.protocol))
+      if (call !== undefined) this.#fail(call, errorOf(frame, this.#names))
     } else if (frame.type === 'goaway') {
       // What it has taken it answers.
       this.#close(this.#error('ERR_STREAM_CLOSED', 'the peer takes no more requests on this stream'))
@@ -268,7 +256,7 @@ export class ClientSession {
 
   #fail(call: ClientCall, error: PointSubError): void {
     if (call.isLarge) this.#channel.sender.remove(call.id)
-    call.reject(error.with({ peer: this.#peer, protocol: this.#init.protocol, sent: call.sent }))
+    call.reject(error.with({ ...this.#names, sent: call.sent }))
     this.#remove(call)
   }
 
@@ -302,16 +290,15 @@ export class ClientSession {
     for (const call of this.#calls.values()) if (call.isLarge) this.#fail(call, error)
   }
 
-  get #peer(): string {
-    return this.conn.remotePeer.toString()
+  get #names(): { peer: string; protocol: string } {
+    return { peer: this.conn.remotePeer.toString(), protocol: this.#init.protocol }
   }
 
   #asPointSubError(cause: unknown): PointSubError {
-    const names = { peer: this.#peer, protocol: this.#init.protocol }
-    return toPointSubError(cause, 'ERR_STREAM_RESET', 'the stream failed', names)
+    return toPointSubError(cause, 'ERR_STREAM_RESET', 'the stream failed', this.#names)
   }
 
   #error(code: ErrorCode, message: string): PointSubError {
-    return new PointSubError(code, message, { peer: this.#peer, protocol: this.#init.protocol })
+    return new PointSubError(code, message, this.#names)
   }
 }

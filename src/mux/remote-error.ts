@@ -29,12 +29,11 @@ export function failureOf(id: number, cause: unknown, { notProcessed = false, re
 }
 
 /** What a peer said of a call that failed. */
-export function errorOf(failure: Failure, peer: string, protocol: string): PointSubError {
+export function errorOf(failure: Failure, names: { peer: string; protocol: string }): PointSubError {
   const { code, message, retryable, notProcessed, retryAfter, details } = failure
   if (!isCode(code)) throw new PointSubError('ERR_INVALID_FRAME', 'the peer sent an ERROR without a proper code')
   return new PointSubError(code, message, {
-    peer,
-    protocol,
+    ...names,
     sent: !notProcessed,
     remote: true,
     retryable,

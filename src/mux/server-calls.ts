@@ -1,8 +1,7 @@
 import type { Compressed, Compressor } from '../compression/compressor.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { MemoryBudget } from '../core/memory-budget.ts'
-import type { Resolved } from '../core/option-table.ts'
-import type { OPTIONS } from '../core/options.ts'
+import type { ServerSettings } from '../core/options.ts'
 import { MAX_INLINE_BODY } from '../frame/mux.ts'
 import { messageHead } from '../frame/mux-encode.ts'
 import { encodingOf, tryDecode } from './bodies.ts'
@@ -17,7 +16,7 @@ import { ServerCall } from './server-call.ts'
 const RETRY_AFTER = 100
 
 export interface ServerCallsInit {
-  readonly options: Resolved<typeof OPTIONS.server>
+  readonly options: ServerSettings
   readonly budget: MemoryBudget
   readonly channel: Channel
   readonly compressor: Compressor

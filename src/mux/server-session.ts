@@ -1,12 +1,10 @@
-import { Compressor } from '../compression/compressor.ts'
 import type { Conn } from '../conn/conn.ts'
 import { toPointSubError } from '../conn/stream-errors.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
 import type { MemoryBudget, MemoryHolder, MemoryShare } from '../core/memory-budget.ts'
-import type { Resolved } from '../core/option-table.ts'
-import type { OPTIONS } from '../core/options.ts'
+import type { ServerSettings } from '../core/options.ts'
 import type { Hello, MuxFrame } from '../frame/mux.ts'
-import { algorithmsOf, READABLE } from './bodies.ts'
+import { algorithmsOf, createCompressor, READABLE } from './bodies.ts'
 import { Channel } from './channel.ts'
 import type { Plane } from './plane.ts'
 import type { ServerCall } from './server-call.ts'
@@ -22,7 +20,7 @@ const ENDS: ReadonlySet<string> = new Set<ErrorCode>(['ERR_CONNECTION_LOST', 'ER
 const REASON = { stop: 0, served: 1, idle: 2 } as const
 
 export interface ServerSessionInit {
-  readonly options: Resolved<typeof OPTIONS.server>
+  readonly options: ServerSettings
   readonly budget: MemoryBudget
   /** Without the suffix of the wire. */
   readonly protocol: string
@@ -59,12 +57,7 @@ export class ServerSession implements MemoryHolder {
     this.token = hello.token
     this.#init = init
     this.#share = budget.open(this.#names.peer, this)
-    const compressor = new Compressor({
-      enabled: options.enableCompression,
-      threshold: options.compressionThreshold,
-      maxRatio: options.compressionRatio,
-      level: options.compressionLevel
-    })
+    const compressor = createCompressor(options)
     const settings = {
       encodings: READABLE,
       maxBody: options.maxBlockSize,

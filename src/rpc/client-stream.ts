@@ -1,8 +1,7 @@
 import type { Conn } from '../conn/conn.ts'
 import type { Cancellation } from '../core/cancellation.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
-import type { Resolved } from '../core/option-table.ts'
-import type { OPTIONS } from '../core/options.ts'
+import type { ClientSettings } from '../core/options.ts'
 import { FrameDecoder } from '../frame/plain.ts'
 import type { Clocked } from './served-stream.ts'
 import type { Sweepable } from './sweeper.ts'
@@ -29,7 +28,7 @@ export class ClientStream implements Sweepable, Clocked {
   readonly conn: Conn
   readonly wire = 'plain'
   readonly createdAt: number = performance.now()
-  readonly #options: Resolved<typeof OPTIONS.client>
+  readonly #options: ClientSettings
   readonly #decoder: FrameDecoder
   readonly #onEnd: (stream: ClientStream, how: StreamEnd) => void
   #call: Call | undefined
@@ -45,11 +44,7 @@ export class ClientStream implements Sweepable, Clocked {
   lastActive: number = this.createdAt
 
   /** @param onEnd called once when the stream can serve no more requests */
-  constructor(
-    conn: Conn,
-    options: Resolved<typeof OPTIONS.client>,
-    onEnd: (stream: ClientStream, how: StreamEnd) => void
-  ) {
+  constructor(conn: Conn, options: ClientSettings, onEnd: (stream: ClientStream, how: StreamEnd) => void) {
     this.conn = conn
     this.#options = options
     this.#decoder = new FrameDecoder(options.maxBlockSize)

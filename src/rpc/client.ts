@@ -3,8 +3,8 @@ import { checkBoolean, checkProtocol } from '../core/arguments.ts'
 import { Cancellation } from '../core/cancellation.ts'
 import { messageOf, PointSubError, textOf } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
-import { type Given, type Resolved, resolveOptions } from '../core/option-table.ts'
-import { OPTIONS } from '../core/options.ts'
+import { type Given, resolveOptions } from '../core/option-table.ts'
+import { type ClientSettings, OPTIONS } from '../core/options.ts'
 import { isKnown, type PeerLike, type PeerTarget, parseKnownPeer, parsePeer } from '../core/peers.ts'
 import { encodePairs } from '../frame/pairs.ts'
 import { encodeFrame } from '../frame/plain.ts'
@@ -34,7 +34,7 @@ interface CallDetails {
 /** Sends requests to any number of peers and protocols from one host: Go PointSub's `Client`. */
 export class Client implements AsyncDisposable {
   readonly #host: Host
-  readonly #options: Resolved<typeof OPTIONS.client>
+  readonly #options: ClientSettings
   readonly #routes: PeerRoutes
   readonly #lookup: PeerLookup
   readonly #retry: Retry

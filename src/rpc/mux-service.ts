@@ -1,8 +1,7 @@
 import type { Conn } from '../conn/conn.ts'
 import { messageOf, PointSubError } from '../core/errors.ts'
 import type { MemoryBudget } from '../core/memory-budget.ts'
-import type { Resolved } from '../core/option-table.ts'
-import type { OPTIONS } from '../core/options.ts'
+import type { ServerSettings } from '../core/options.ts'
 import { encodePairs } from '../frame/pairs.ts'
 import { Plane } from '../mux/plane.ts'
 import type { ServerCall } from '../mux/server-call.ts'
@@ -18,7 +17,7 @@ export interface MuxServiceInit {
   /** Without the suffix of the wire. */
   readonly protocol: string
   readonly handler: Handler
-  readonly options: Resolved<typeof OPTIONS.server>
+  readonly options: ServerSettings
   readonly metrics: Counters
   readonly budget: MemoryBudget
   /** Something failed on a stream. */

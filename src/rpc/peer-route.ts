@@ -4,8 +4,7 @@ import { openConn, openConnOn } from '../conn/dial.ts'
 import { Cancellation } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
-import type { Resolved } from '../core/option-table.ts'
-import type { OPTIONS } from '../core/options.ts'
+import type { ClientSettings } from '../core/options.ts'
 import type { KnownPeer } from '../core/peers.ts'
 import { idOf } from '../core/wire.ts'
 import { HEADER_BYTES } from '../frame/plain.ts'
@@ -32,7 +31,7 @@ export interface RouteRequest extends Omit<MuxRequest, 'body'> {
 export interface PeerRouteInit {
   readonly host: Host
   readonly protocol: string
-  readonly options: Resolved<typeof OPTIONS.client>
+  readonly options: ClientSettings
   readonly habits: StreamHabits
   readonly budget: StreamBudget
   readonly knowledge: WireKnowledge

@@ -3,8 +3,7 @@ import { connect } from '../conn/connect.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Cancellation } from '../core/cancellation.ts'
 import type { Host } from '../core/host.ts'
-import type { Resolved } from '../core/option-table.ts'
-import type { OPTIONS } from '../core/options.ts'
+import type { ClientSettings } from '../core/options.ts'
 import type { KnownPeer } from '../core/peers.ts'
 import type { ClientSession } from '../mux/client-session.ts'
 import type { ClientStream } from './client-stream.ts'
@@ -22,7 +21,7 @@ const SHARE = 16
 /** The routes of a client, one for each peer and protocol, and what bounds their streams together. */
 export class PeerRoutes {
   readonly #host: Host
-  readonly #options: Resolved<typeof OPTIONS.client>
+  readonly #options: ClientSettings
   readonly #habits = new StreamHabits()
   readonly #knowledge: WireKnowledge
   /** By protocol, then by peer: both are strings that exist already, unlike one made of the two for each call. */
@@ -30,7 +29,7 @@ export class PeerRoutes {
   readonly #budget: StreamBudget
   readonly #sweeper: Sweeper
 
-  constructor(host: Host, options: Resolved<typeof OPTIONS.client>) {
+  constructor(host: Host, options: ClientSettings) {
     this.#host = host
     this.#options = options
     this.#knowledge = new WireKnowledge(host)

@@ -1,7 +1,6 @@
 import type { Cancellation } from '../core/cancellation.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
-import type { Resolved } from '../core/option-table.ts'
-import type { OPTIONS } from '../core/options.ts'
+import type { ClientSettings } from '../core/options.ts'
 
 /** What another try would not change: mistakes of the caller, his own decisions, and answers of the peer. */
 const FINAL: ReadonlySet<string> = new Set<ErrorCode>([
@@ -27,10 +26,7 @@ const PARTS = 10
 /** How often exponential backoff doubles. */
 const DOUBLINGS = 5
 
-export type RetryOptions = Pick<
-  Resolved<typeof OPTIONS.client>,
-  'maxRetries' | 'retryInterval' | 'retryBackoff' | 'retryBudget'
->
+export type RetryOptions = Pick<ClientSettings, 'maxRetries' | 'retryInterval' | 'retryBackoff' | 'retryBudget'>
 
 /**
  * Tries again what failed: always when the peer has certainly not seen the request, otherwise only when that is

@@ -1,8 +1,7 @@
 import type { Conn } from '../conn/conn.ts'
 import { toPointSubError } from '../conn/stream-errors.ts'
 import { type ErrorCode, messageOf, PointSubError } from '../core/errors.ts'
-import type { Resolved } from '../core/option-table.ts'
-import type { OPTIONS } from '../core/options.ts'
+import type { ServerSettings } from '../core/options.ts'
 import { encodeFrame, FrameDecoder } from '../frame/plain.ts'
 import { HandlerCall } from './handler-call.ts'
 import type { MemoryBudget, MemoryHolder, MemoryShare } from '../core/memory-budget.ts'
@@ -18,7 +17,7 @@ type State = 'idle' | 'reading' | 'handling' | 'writing' | 'ended'
 
 export interface ServerStreamInit {
   readonly handler: Handler
-  readonly options: Resolved<typeof OPTIONS.server>
+  readonly options: ServerSettings
   readonly metrics: Counters
   readonly budget: MemoryBudget
   /** Called when the handler failed, or the stream broke off in the middle of something. */

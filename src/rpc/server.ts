@@ -4,8 +4,8 @@ import { Listener } from '../conn/listen.ts'
 import { checkMilliseconds, checkProtocol } from '../core/arguments.ts'
 import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
-import { type Given, type Resolved, resolveOptions } from '../core/option-table.ts'
-import { OPTIONS } from '../core/options.ts'
+import { type Given, resolveOptions } from '../core/option-table.ts'
+import { type ServerSettings, OPTIONS } from '../core/options.ts'
 import { startTimer } from '../core/timers.ts'
 import { protocolOf, type Wire } from '../core/wire.ts'
 import { AcceptedConns, type ConnSource } from './accepted-conns.ts'
@@ -43,7 +43,7 @@ const STOP_GRACE = 5_000
 /** Answers requests of any number of protocols on one host: Go PointSub's `Server`. */
 export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisposable {
   readonly #host: Host
-  readonly #options: Resolved<typeof OPTIONS.server>
+  readonly #options: ServerSettings
   readonly #limiter: ConnectionLimiter
   readonly #budget: MemoryBudget
   readonly #reaper: Reaper

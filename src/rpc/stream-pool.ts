@@ -2,8 +2,7 @@ import genericPool, { type Pool } from 'generic-pool'
 import type { Conn } from '../conn/conn.ts'
 import type { Cancellation } from '../core/cancellation.ts'
 import { PointSubError } from '../core/errors.ts'
-import type { Resolved } from '../core/option-table.ts'
-import type { OPTIONS } from '../core/options.ts'
+import type { ClientSettings } from '../core/options.ts'
 import type { KnownPeer } from '../core/peers.ts'
 import { startTimer, type Timer } from '../core/timers.ts'
 import { ClientStream, type StreamEnd } from './client-stream.ts'
@@ -23,7 +22,7 @@ const MANY = 16
 export interface StreamPoolInit {
   /** Opens one more stream. */
   open(target: KnownPeer, cancellation: Cancellation): Promise<Conn>
-  readonly options: Resolved<typeof OPTIONS.client>
+  readonly options: ClientSettings
   readonly habits: StreamHabits
   readonly budget: StreamBudget
   /** Called when neither streams nor callers are left. */
