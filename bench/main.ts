@@ -17,8 +17,8 @@ try {
 }
 
 async function run(options: BenchOptions): Promise<void> {
-  const { filter, all, json, assert } = options
-  const scenarios = selectScenarios(filter)
+  const { filter, all, peers, json, assert } = options
+  const scenarios = selectScenarios(filter, peers)
   const slowReader = (all || filter.includes('slow-reader')) && SLOW_READER_TEXT.includes(filter)
   const bulk = BULK_TEXT.includes(filter)
   if (scenarios.length === 0 && !bulk && !slowReader) throw new UsageError(`no row contains "${filter}"`)
