@@ -36,15 +36,19 @@ and with --peers what others have made:
   libp2p-http      @libp2p/http on the stock stack: its dispatcher, HTTP/1.1 on 32 streams
   hyperswarm-rpc   @hyperswarm/rpc over UDX, found through a DHT of its own on loopback
   go-libp2p        go-libp2p, one stream, requests pipelined, in Go at both ends (where there is Go)
-then bytes one way (bulk: tls, raw-stream, net-socket), and, as a group of its own that takes longer:
+then bytes one way (bulk: tls, raw-stream, net-socket), and, as groups of their own that take longer:
+  bulk-beside      calls of 64 B on one Client, alone and beside four 32 MiB bodies in each direction
+  compression      calls of 16 KiB of JSON over a link of 100 Mb/s, compressed and as they are
   slow-reader      512 MiB through a Conn to a reader of 1 MiB/s: what memory grows
 
 Options:
   --filter TEXT           only rows whose "bench/row/bytes/concurrency" contains TEXT, such as
-                          "client-send", "/64/64", "bulk" or "slow-reader"; tls-pipelined always runs along
-  --all                   the slow-reader group too
+                          "client-send", "/64/64", "bulk", "grpc-js" or "compression"; tls-pipelined always runs
+                          along with request/response
+  --all                   the groups that take longer too
   --peers                 the rows that others have made too
-  --seconds N             time per row and round (default 0.8, bulk 1), or of the slow reader (default 30)
+  --seconds N             time per row and round (default 0.8, bulk and compression 1, bulk-beside 2), or of the
+                          slow reader (default 30)
   --rounds N              rounds that count, after one that does not (default 7)
   --stack stock|host      createLibp2p() with tcp, noise and yamux, or pointsub's createHost() (default stock)
   --security noise|tls    the libp2p rows' handshake (default noise; with --stack host what createHost() prefers)

@@ -2,6 +2,7 @@ import os from 'node:os'
 import { type BenchOptions, HELP, parseArguments, UsageError } from './arguments.ts'
 import { BESIDE_TEXT, runBesideGroup } from './beside/group.ts'
 import { BULK_TEXT, runBulkGroup } from './bulk/group.ts'
+import { COMPRESSION_TEXT, runCompressionGroup } from './compression/group.ts'
 import type { GroupResult, Output } from './group.ts'
 import { runRpcGroup } from './rpc/group.ts'
 import { selectScenarios } from './rpc/scenarios.ts'
@@ -19,6 +20,7 @@ interface Group {
 const GROUPS: readonly Group[] = [
   { text: BULK_TEXT, run: runBulkGroup },
   { text: BESIDE_TEXT, only: 'bulk-beside', run: runBesideGroup },
+  { text: COMPRESSION_TEXT, only: 'compression', run: runCompressionGroup },
   { text: SLOW_READER_TEXT, only: 'slow-reader', run: runSlowReaderGroup }
 ]
 
