@@ -9,6 +9,8 @@ export interface BenchOptions {
   readonly rounds: number
   readonly filter: string
   readonly all: boolean
+  /** Whether the rows that others have made run too. */
+  readonly peers: boolean
   readonly json: boolean
   readonly assert: boolean
 }
@@ -25,15 +27,28 @@ Request/response over loopback, each side its own process, the rows' rounds inte
   stock-pool-64    the same on the stock stack, whatever --stack says
   raw-new-stream   js-libp2p, a new stream for every request
   net-socket       pointsub/net: a pool of 64 sockets, one request in flight on each
-  client-send      pointsub: Client.send() to Server.start()
-then bytes one way (bulk: tls, raw-stream, net-socket), and, as a group of its own that takes longer:
+  client-send      pointsub: Client.send() to Server.start(), default options
+  client-plain     the same on the plain wire, Go PointSub's
+  client-mux       the same on the mux wire
+and with --peers what others have made:
+  grpc-js          @grpc/grpc-js, unary calls over TLS
+  undici           undici to node:https, HTTP/1.1 on 64 connections
+  libp2p-http      @libp2p/http on the stock stack: its dispatcher, HTTP/1.1 on 32 streams
+  hyperswarm-rpc   @hyperswarm/rpc over UDX, found through a DHT of its own on loopback
+  go-libp2p        go-libp2p, one stream, requests pipelined, in Go at both ends (where there is Go)
+then bytes one way (bulk: tls, raw-stream, net-socket), and, as groups of their own that take longer:
+  bulk-beside      calls of 64 B on one Client, alone and beside four 32 MiB bodies in each direction
+  compression      calls of 16 KiB of JSON over a link of 100 Mb/s, compressed and as they are
   slow-reader      512 MiB through a Conn to a reader of 1 MiB/s: what memory grows
 
 Options:
   --filter TEXT           only rows whose "bench/row/bytes/concurrency" contains TEXT, such as
-                          "client-send", "/64/64", "bulk" or "slow-reader"; tls-pipelined always runs along
-  --all                   the slow-reader group too
-  --seconds N             time per row and round (default 0.8, bulk 1), or of the slow reader (default 30)
+                          "client-send", "/64/64", "bulk", "grpc-js" or "compression"; tls-pipelined always runs
+                          along with request/response
+  --all                   the groups that take longer too
+  --peers                 the rows that others have made too
+  --seconds N             time per row and round (default 0.8, bulk and compression 1, bulk-beside 2), or of the
+                          slow reader (default 30)
   --rounds N              rounds that count, after one that does not (default 7)
   --stack stock|host      createLibp2p() with tcp, noise and yamux, or pointsub's createHost() (default stock)
   --security noise|tls    the libp2p rows' handshake (default noise; with --stack host what createHost() prefers)
@@ -49,7 +64,7 @@ Options:
 export function parseArguments(args: string[]): BenchOptions | undefined {
   const values = readFlags(args)
   if (values.help) return undefined
-  const { stack, security, filter, all, json, assert } = values
+  const { stack, security, filter, all, peers, json, assert } = values
   if (!isStack(stack)) throw new UsageError(`--stack must be stock or host, not "${stack}"`)
   if (security !== undefined && !isSecurity(security)) {
     throw new UsageError(`--security must be noise or tls, not "${security}"`)
@@ -60,6 +75,7 @@ export function parseArguments(args: string[]): BenchOptions | undefined {
     rounds: wholeNumberFlag('--rounds', values.rounds, 1, 1000),
     filter,
     all,
+    peers,
     json,
     assert
   }
@@ -72,6 +88,7 @@ function readFlags(args: string[]) {
       options: {
         filter: { type: 'string', default: '' },
         all: { type: 'boolean', default: false },
+        peers: { type: 'boolean', default: false },
         seconds: { type: 'string' },
         rounds: { type: 'string', default: '7' },
         stack: { type: 'string', default: 'stock' },

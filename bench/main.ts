@@ -1,10 +1,28 @@
 import os from 'node:os'
 import { type BenchOptions, HELP, parseArguments, UsageError } from './arguments.ts'
+import { BESIDE_TEXT, runBesideGroup } from './beside/group.ts'
 import { BULK_TEXT, runBulkGroup } from './bulk/group.ts'
+import { COMPRESSION_TEXT, runCompressionGroup } from './compression/group.ts'
 import type { GroupResult, Output } from './group.ts'
 import { runRpcGroup } from './rpc/group.ts'
 import { selectScenarios } from './rpc/scenarios.ts'
 import { runSlowReaderGroup, SLOW_READER_TEXT } from './slow-reader/group.ts'
+
+/** What runs besides request/response. */
+interface Group {
+  /** The text that `--filter` is compared with. */
+  readonly text: string
+  /** Runs only with `--all`, or when `--filter` has this. */
+  readonly only?: string
+  readonly run: (options: BenchOptions, output: Output) => Promise<GroupResult>
+}
+
+const GROUPS: readonly Group[] = [
+  { text: BULK_TEXT, run: runBulkGroup },
+  { text: BESIDE_TEXT, only: 'bulk-beside', run: runBesideGroup },
+  { text: COMPRESSION_TEXT, only: 'compression', run: runCompressionGroup },
+  { text: SLOW_READER_TEXT, only: 'slow-reader', run: runSlowReaderGroup }
+]
 
 try {
   const options = parseArguments(process.argv.slice(2))
@@ -17,18 +35,18 @@ try {
 }
 
 async function run(options: BenchOptions): Promise<void> {
-  const { filter, all, json, assert } = options
-  const scenarios = selectScenarios(filter)
-  const slowReader = (all || filter.includes('slow-reader')) && SLOW_READER_TEXT.includes(filter)
-  const bulk = BULK_TEXT.includes(filter)
-  if (scenarios.length === 0 && !bulk && !slowReader) throw new UsageError(`no row contains "${filter}"`)
+  const { filter, all, peers, json, assert } = options
+  const scenarios = selectScenarios(filter, peers)
+  const wanted = GROUPS.filter(
+    ({ text, only }) => text.includes(filter) && (only === undefined || all || filter.includes(only))
+  )
+  if (scenarios.length === 0 && wanted.length === 0) throw new UsageError(`no row contains "${filter}"`)
 
   const output: Output = { print: json ? () => {} : print, progress }
   output.print(`${machine()}; ratios hold on other machines, absolute numbers do not\n`)
   const groups: GroupResult[] = []
   if (scenarios.length > 0) groups.push(await runRpcGroup(scenarios, options, output))
-  if (bulk) groups.push(await runBulkGroup(options, output))
-  if (slowReader) groups.push(await runSlowReaderGroup(options, output))
+  for (const group of wanted) groups.push(await group.run(options, output))
 
   const verdicts = groups.flatMap(group => group.verdicts)
   for (const { text } of verdicts) output.print(text)

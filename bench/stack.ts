@@ -2,7 +2,7 @@ import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
 import { yamux } from '@libp2p/yamux'
-import { createLibp2p, type Libp2p } from 'libp2p'
+import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import { createHost } from 'pointsub/host'
 
 const SECURITIES = ['noise', 'tls'] as const
@@ -23,16 +23,29 @@ export const STREAM_LIMITS = { maxInboundStreams: 1000, maxOutboundStreams: 1000
 export const isSecurity = (text: string): text is Security => SECURITIES.some(name => name === text)
 export const isStack = (text: string): text is Stack => STACKS.some(name => name === text)
 
-/** A node that listens on loopback, or one that only dials. */
-export function createNode({ stack, security }: StackOptions, role: 'listener' | 'dialler'): Promise<Libp2p> {
-  const listen = role === 'listener' ? ['/ip4/127.0.0.1/tcp/0'] : []
-  if (stack === 'host') return createHost({ listen, security: security === undefined ? undefined : [security] })
-  return createLibp2p({
-    addresses: { listen },
+/** Listens on loopback, or only dials. */
+type Role = 'listener' | 'dialler'
+
+export function createNode({ stack, security }: StackOptions, role: Role): Promise<Libp2p> {
+  if (stack === 'stock') return createLibp2p(stockOptions(security, role))
+  return createHost({ listen: listenOf(role), security: security === undefined ? undefined : [security] })
+}
+
+/** A node as js-libp2p's guides make it. */
+export function stockOptions(
+  security: Security | undefined,
+  role: Role
+): Pick<Libp2pOptions, 'addresses' | 'transports' | 'connectionEncrypters' | 'streamMuxers'> {
+  return {
+    addresses: { listen: listenOf(role) },
     transports: [tcp()],
     connectionEncrypters: [security === 'tls' ? tls() : noise()],
     streamMuxers: [yamux()]
-  })
+  }
+}
+
+function listenOf(role: Role): string[] {
+  return role === 'listener' ? ['/ip4/127.0.0.1/tcp/0'] : []
 }
 
 /** The address another process dials. */

@@ -55,10 +55,17 @@ interface RatioBound {
 }
 
 const BOUNDS: readonly RatioBound[] = [
-  { row: 'client-send', against: 'raw-new-stream', bytes: 64, concurrency: 64, atLeast: 6 },
-  { row: 'client-send', against: 'raw-pool-64', bytes: 64, concurrency: 64, atLeast: 0.8 },
-  { row: 'client-send', against: 'raw-pool-64', bytes: 64, concurrency: 64, spreadAtMost: 1.5 },
-  { row: 'client-send', against: 'stock-pool-64', bytes: 64, concurrency: 64, atLeast: 1.2, stack: 'host' },
+  { row: 'client-send', against: 'raw-one-stream', bytes: 64, concurrency: 64, atLeast: 3, stack: 'stock' },
+  { row: 'client-send', against: 'raw-one-stream', bytes: 1024, concurrency: 64, atLeast: 2.5, stack: 'stock' },
+  ...[64, 1024, 64 * 1024].flatMap(bytes =>
+    [1, 64].map(
+      concurrency => ({ row: 'client-mux', against: 'client-plain', bytes, concurrency, atLeast: 1 }) as const
+    )
+  ),
+  { row: 'client-plain', against: 'raw-new-stream', bytes: 64, concurrency: 64, atLeast: 6 },
+  { row: 'client-plain', against: 'raw-pool-64', bytes: 64, concurrency: 64, atLeast: 0.8 },
+  { row: 'client-plain', against: 'raw-pool-64', bytes: 64, concurrency: 64, spreadAtMost: 1.5 },
+  { row: 'client-plain', against: 'stock-pool-64', bytes: 64, concurrency: 64, atLeast: 1.2, stack: 'host' },
   { row: 'net-socket', against: 'raw-pool-64', bytes: 64, concurrency: 1, atLeast: 0.85 },
   { row: 'net-socket', against: 'raw-pool-64', bytes: 64, concurrency: 64, atLeast: 0.85 }
 ]

@@ -5,5 +5,6 @@ import { findRow } from './find-row.ts'
 
 endWithParent()
 const [name, ...stack] = process.argv.slice(2)
-const endpoint = await findRow(name).serve(stackFromArguments(stack))
+const row = await findRow(name)
+const endpoint = await row.serve(stackFromArguments(stack))
 answerParent({ endpoint }, () => Promise.resolve({ endpoint }))

@@ -1,0 +1,33 @@
+import RPC from '@hyperswarm/rpc'
+import DHT from 'hyperdht'
+import createTestnet from 'hyperdht/testnet.js'
+import type { Row } from '../row.ts'
+
+const HOST = '127.0.0.1'
+const METHOD = 'echo'
+
+/** Where the server is found: its key, and the port of a DHT of its own, for nothing here leaves loopback. */
+interface Endpoint {
+  readonly key: string
+  readonly port: number
+}
+
+/** @hyperswarm/rpc: all calls on one encrypted UDX (UDP) stream. */
+export const hyperswarmRpc: Row = {
+  async serve() {
+    const { bootstrap } = await createTestnet(2, { host: HOST })
+    const [first] = bootstrap
+    if (first === undefined) throw new Error('the DHT has no node')
+    const server = new RPC({ dht: new DHT({ bootstrap, host: HOST }) }).createServer()
+    await server.listen()
+    server.respond(METHOD, request => request)
+    return JSON.stringify({ key: server.publicKey.toString('hex'), port: first.port } satisfies Endpoint)
+  },
+
+  connect(endpoint) {
+    const { key, port }: Endpoint = JSON.parse(endpoint)
+    const dht = new DHT({ bootstrap: [{ host: HOST, port }], host: HOST })
+    const client = new RPC({ dht }).connect(Buffer.from(key, 'hex'))
+    return Promise.resolve(body => client.request(METHOD, body))
+  }
+}
