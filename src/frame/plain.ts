@@ -24,7 +24,7 @@ export function encodeFrame(body: Uint8Array, maxBytes: number): Uint8Array {
 }
 
 /** @throws PointSubError `ERR_MESSAGE_TOO_LARGE` */
-function checkLength(length: number, maxBytes: number, received: boolean): void {
+export function checkLength(length: number, maxBytes: number, received: boolean): void {
   if (length <= maxBytes) return
   throw new PointSubError(
     'ERR_MESSAGE_TOO_LARGE',

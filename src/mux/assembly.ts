@@ -1,8 +1,9 @@
 import { PointSubError } from '../core/errors.ts'
 import type { Encoding } from '../frame/mux.ts'
 
-/** What is reserved first, in bytes; it doubles from there, so memory follows bytes, not claims. */
+/** What is reserved first, in bytes. From there it grows to a quarter of the whole, then to all: memory follows bytes, not claims. */
 const FIRST_BUFFER = 64 * 1024
+const STEP = 4
 
 /** A large body that comes in pieces. */
 export class Assembly {
@@ -27,12 +28,19 @@ export class Assembly {
     const needed = this.#have + piece.byteLength
     if (needed > this.#most) throw wrong('more')
     if (needed > this.#buffer.byteLength) {
-      const larger = new Uint8Array(Math.min(this.#most, Math.max(FIRST_BUFFER, needed, this.#buffer.byteLength * 2)))
+      const larger = new Uint8Array(this.#sizeFor(needed))
       larger.set(this.#buffer.subarray(0, this.#have))
       this.#buffer = larger
     }
     this.#buffer.set(piece, this.#have)
     this.#have = needed
+  }
+
+  /** The smallest of the whole, a quarter of it, a quarter of that … that is enough: so the last copy is a small one. */
+  #sizeFor(bytes: number): number {
+    let size = this.#most
+    while (size > FIRST_BUFFER && Math.ceil(size / STEP) >= bytes) size = Math.ceil(size / STEP)
+    return size
   }
 
   /** The whole body as it was sent. @throws PointSubError `ERR_INVALID_FRAME` when there is less of it */

@@ -1,8 +1,9 @@
 import { bodyHead } from '../frame/mux-encode.ts'
+import { Pacer } from './pacer.ts'
 import type { Outgoing, Plane } from './plane.ts'
 
 /** Bytes of one BODY frame. */
-const CHUNK = 64 * 1024
+const CHUNK = 32 * 1024
 /** Messages that take turns; more wait, so that each gets on. */
 const AT_ONCE = 8
 
@@ -28,10 +29,11 @@ export class BodySender {
   /** Bytes that may be sent before the peer gives more. */
   credit = 0
   #inFlight: Transfer | undefined
+  readonly #pacer: Pacer
 
-  /** Bytes that wait to leave. */
-  get bytes(): number {
-    return this.#transfers.reduce((sum, { body, offset }) => sum + body.byteLength - offset, 0)
+  /** @param most bytes that may be under way, whatever the peer gives credit for */
+  constructor(most: number) {
+    this.#pacer = new Pacer(most)
   }
 
   get isEmpty(): boolean {
@@ -41,11 +43,6 @@ export class BodySender {
   /** Whether there is a data stream to send on. */
   get isReady(): boolean {
     return this.#plane !== undefined
-  }
-
-  /** Whether something waits for the peer to take what was sent before. */
-  get isBlocked(): boolean {
-    return !this.isEmpty && (this.credit === 0 || this.#inFlight !== undefined)
   }
 
   start(plane: Plane): void {
@@ -65,6 +62,7 @@ export class BodySender {
 
   addCredit(bytes: number): void {
     this.credit += bytes
+    this.#pacer.taken(bytes, performance.now())
     this.#pump()
   }
 
@@ -84,14 +82,17 @@ export class BodySender {
   #pump(): void {
     const transfer = this.#transfers[0]
     if (this.#plane === undefined || transfer === undefined || this.#inFlight !== undefined) return
-    const bytes = Math.min(CHUNK, transfer.body.byteLength - transfer.offset, this.credit)
-    if (bytes === 0) return
+    const wanted = Math.min(CHUNK, transfer.body.byteLength - transfer.offset)
+    // No scraps: who has to wait sends a whole piece then.
+    if (this.#pacer.room < wanted || this.credit === 0) return
+    const bytes = Math.min(wanted, this.credit)
     const piece = transfer.body.subarray(transfer.offset, transfer.offset + bytes)
     const last = transfer.offset + bytes === transfer.body.byteLength
     if (!transfer.given) this.#plane.send(outgoing(transfer.head))
     transfer.given = true
     transfer.offset += bytes
     this.credit -= bytes
+    this.#pacer.sent(bytes, performance.now())
     this.#inFlight = transfer
     this.#transfers.shift()
     if (!last) this.#transfers.splice(AT_ONCE - 1, 0, transfer)

@@ -8,7 +8,7 @@ import type { Plane } from './plane.ts'
 /** Bytes of BODY frames that may be under way in each direction. */
 export const CREDIT: number = 1024 * 1024
 /** Bytes taken after which the peer is told that it may send more. */
-const CREDIT_STEP = 64 * 1024
+const CREDIT_STEP = 32 * 1024
 /** Credit above this is a mistake of the peer, or an attack. */
 const MOST_CREDIT = 2 ** 40
 
@@ -43,7 +43,7 @@ export interface ChannelEvents {
 export class Channel {
   readonly control: Plane
   readonly token: Uint8Array
-  readonly sender: BodySender = new BodySender()
+  readonly sender: BodySender = new BodySender(CREDIT)
   readonly #events: ChannelEvents
   readonly #receiving = new Map<number, { assembly: Assembly; receipt: Receipt }>()
   #data: Plane | undefined
@@ -91,9 +91,9 @@ export class Channel {
     return this.control.bytesHeld + (this.#data?.bytesHeld ?? 0)
   }
 
-  /** Bytes that wait to leave. */
+  /** Bytes that wait to leave, besides those of large messages. */
   get bytesQueued(): number {
-    return this.control.bytesQueued + (this.#data?.bytesQueued ?? 0) + this.sender.bytes
+    return this.control.bytesQueued + (this.#data?.bytesQueued ?? 0)
   }
 
   /** When something last came. */

@@ -8,6 +8,7 @@ import type { MuxFrame } from '../frame/mux.ts'
 import { algorithmsOf, createCompressor, READABLE, tryDecode } from './bodies.ts'
 import { Channel, type Message, newToken, type Receipt } from './channel.ts'
 import { ClientCall, type MuxRequest } from './client-call.ts'
+import { DataOpener } from './data-opener.ts'
 import { Plane } from './plane.ts'
 import { errorOf } from './remote-error.ts'
 
@@ -40,8 +41,7 @@ export class ClientSession {
   #lastId = 0
   /** Why it takes no more requests. */
   #closed: PointSubError | undefined
-  #isOpeningData = false
-  #needsData = false
+  readonly #dataOpener: DataOpener
   /** Requests answered. */
   requests = 0
   lastActive: number = this.createdAt
@@ -51,6 +51,10 @@ export class ClientSession {
     this.conn = conn
     this.#init = init
     this.#compressor = createCompressor(options)
+    this.#dataOpener = new DataOpener(
+      () => init.openData(),
+      error => this.#onNoData(this.#asPointSubError(error))
+    )
     const settings = { encodings: READABLE, maxBody: options.maxBlockSize }
     this.#channel = new Channel(new Plane(conn), newToken(), settings, {
       onMessage: (message, body) => this.#onAnswer(message, body),
@@ -58,7 +62,7 @@ export class ClientSession {
       onFrame: frame => this.#onFrame(frame),
       onHello: ({ encodings }) => {
         this.#compressor.peerReads(algorithmsOf(encodings))
-        if (this.#needsData) this.#openData()
+        this.#dataOpener.start(this.#channel)
         this.#startWaiting()
       },
       onBatch: () => {},
@@ -148,7 +152,7 @@ export class ClientSession {
       small => control.send(small),
       large => {
         sender.add(large)
-        this.#openData()
+        this.#dataOpener.need(this.#channel)
       }
     )
   }
@@ -218,7 +222,7 @@ export class ClientSession {
       this.#close(this.#error('ERR_STREAM_CLOSED', 'the peer takes no more requests on this stream'))
       this.#endWhenDone()
     } else if (frame.type === 'want') {
-      this.#openData()
+      this.#dataOpener.need(this.#channel)
     } else {
       throw this.#error('ERR_INVALID_FRAME', `the peer sent a frame of the type ${frame.type} to a client`)
     }
@@ -270,23 +274,8 @@ export class ClientSession {
     this.#endWhenDone()
   }
 
-  #openData(): void {
-    const { data, isGreeted, hasFailed } = this.#channel
-    this.#needsData = true
-    if (this.#isOpeningData || data !== undefined || !isGreeted || hasFailed) return
-    this.#isOpeningData = true
-    this.#init.openData().then(
-      conn => {
-        if (this.#channel.hasFailed) conn.reset()
-        else this.#channel.addData(new Plane(conn), false)
-      },
-      (error: unknown) => this.#onNoData(this.#asPointSubError(error))
-    )
-  }
-
   /** Without a data stream there are small messages still. */
   #onNoData(error: PointSubError): void {
-    this.#isOpeningData = false
     for (const call of this.#calls.values()) if (call.isLarge) this.#fail(call, error)
   }
 

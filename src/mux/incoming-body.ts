@@ -1,23 +1,22 @@
 import { PointSubError } from '../core/errors.ts'
-import type { MemoryBudget, MemoryHolder, MemoryShare } from '../core/memory-budget.ts'
+import type { BodyShare } from './body-share.ts'
 import type { Receipt } from './channel.ts'
 
 export interface IncomingBodyEvents {
   onBody(body: Uint8Array): void
-  /** It will never be whole, or was the largest when memory ran short. */
+  /** It will never be whole. */
   onFailure(error: PointSubError): void
 }
 
-/** A large request that is coming, with a share of the memory of its own: giving it up costs no other request. */
-export class IncomingBody implements Receipt, MemoryHolder {
+/** A large request that is coming. */
+export class IncomingBody implements Receipt {
   readonly #events: IncomingBodyEvents
-  readonly #share: MemoryShare
-  readonly bytesKept = 0
+  readonly #share: BodyShare
   lastActive: number = performance.now()
 
-  constructor(budget: MemoryBudget, peer: string, events: IncomingBodyEvents) {
+  constructor(share: BodyShare, events: IncomingBodyEvents) {
+    this.#share = share
     this.#events = events
-    this.#share = budget.open(peer, this)
   }
 
   onGrowth(bytes: number): void {
@@ -26,17 +25,8 @@ export class IncomingBody implements Receipt, MemoryHolder {
   }
 
   onEnd(result: Uint8Array | PointSubError): void {
-    this.close()
+    this.#share.close()
     if (result instanceof PointSubError) this.#events.onFailure(result)
     else this.#events.onBody(result)
-  }
-
-  shed({ code, message }: PointSubError): void {
-    this.#events.onFailure(new PointSubError(code, message, { retryable: true }))
-  }
-
-  /** It holds nothing any more. */
-  close(): void {
-    this.#share.close()
   }
 }

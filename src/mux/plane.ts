@@ -15,8 +15,8 @@ const BATCH_LIMIT = 256 * 1024
 const HIGH_WATER = 1024 * 1024
 /** Microtasks that a batch waits for others of the same tick, as long as they come. */
 const HOPS = 4
-/** First buffer of a frame that comes in pieces. */
-const FIRST_BUFFER = 4 * 1024
+/** First buffer of a frame that comes in pieces: one that this side would send of a large message fits. */
+const FIRST_BUFFER = 33 * 1024
 
 /** Bytes on their way to a peer. Whoever made it may set `withdrawn` until it is `given`. */
 export interface Outgoing {
@@ -77,6 +77,11 @@ export class Plane {
   /** Bytes that wait to leave. */
   get bytesQueued(): number {
     return this.#queued + this.conn.bytesUnsent
+  }
+
+  /** Bytes that the peer has made room for so far. */
+  get bytesTaken(): number {
+    return this.conn.bytesWritten - this.conn.bytesUnsent
   }
 
   /** Whether nothing waits on this side of libp2p. */

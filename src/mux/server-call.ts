@@ -1,5 +1,6 @@
 import type { PointSubError } from '../core/errors.ts'
 import type { Pairs } from '../frame/pairs.ts'
+import type { BodyShare } from './body-share.ts'
 import type { FailureInit } from './remote-error.ts'
 
 /** What a call asks its session. */
@@ -21,6 +22,8 @@ export class ServerCall {
   isHandling = false
   /** Bytes of the request: held from when they are known until the handler has ended. */
   bytes = 0
+  /** Of the memory, while a large body of it comes or goes. */
+  share: BodyShare | undefined
   /** Why nobody needs the answer any more. */
   aborted: PointSubError | undefined
   /** Called once with that. */

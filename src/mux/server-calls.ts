@@ -6,6 +6,7 @@ import { MAX_INLINE_BODY } from '../frame/mux.ts'
 import { messageHead } from '../frame/mux-encode.ts'
 import { encodingOf, tryDecode } from './bodies.ts'
 import type { Transfer } from './body-sender.ts'
+import { BodyShare } from './body-share.ts'
 import type { Channel, Message, Receipt } from './channel.ts'
 import { Deadlines } from './deadlines.ts'
 import { IncomingBody } from './incoming-body.ts'
@@ -72,8 +73,7 @@ export class ServerCalls {
   onLarge(message: Message): Receipt | undefined {
     const call = this.#admit(message)
     if (call === undefined) return undefined
-    const { budget, names } = this.#init
-    const incoming = new IncomingBody(budget, names.peer, {
+    const incoming = new IncomingBody(this.#openShare(call, true), {
       onBody: body => {
         this.#incoming.delete(call.id)
         this.#decode(call, message, body)
@@ -180,8 +180,8 @@ export class ServerCalls {
       this.#giveUp(call, this.#error('ERR_MESSAGE_TOO_LARGE', message), false)
       return
     }
-    // Copied, for the handler may change its own once it has returned it.
-    const own = body.slice()
+    // A copy, for the handler may change its own once it has returned it; one of a large answer would take too long.
+    const own = body.byteLength > MAX_INLINE_BODY ? body : body.slice()
     const compressed = this.#init.compressor.compress(own)
     if (!(compressed instanceof Promise)) {
       this.#send(call, own, metadata, compressed)
@@ -218,11 +218,20 @@ export class ServerCalls {
   #sendLarge(call: ServerCall, head: Uint8Array, body: Uint8Array): void {
     const { control, sender } = this.#init.channel
     if (!sender.isReady) control.sendFrame({ type: 'want' })
+    this.#openShare(call, false).set(body.byteLength)
+    // There may not have been enough memory for it.
+    if (call.aborted !== undefined) return
     const onProgress = ({ offset }: Transfer): void => {
       if (offset === body.byteLength) this.#remove(call)
     }
     sender.add({ id: call.id, head, body, offset: 0, given: false, onProgress })
     this.#init.onChange()
+  }
+
+  #openShare(call: ServerCall, notProcessed: boolean): BodyShare {
+    const { budget, names } = this.#init
+    call.share = new BodyShare(budget, names.peer, error => this.#giveUp(call, error, notProcessed))
+    return call.share
   }
 
   /** The handler failed: it has the error for the caller. */
@@ -266,7 +275,7 @@ export class ServerCalls {
   }
 
   #remove(call: ServerCall): void {
-    this.#incoming.get(call.id)?.close()
+    call.share?.close()
     this.#incoming.delete(call.id)
     this.#deadlines.delete(call)
     this.#calls.delete(call.id)

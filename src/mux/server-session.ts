@@ -7,6 +7,7 @@ import type { Hello, MuxFrame } from '../frame/mux.ts'
 import { algorithmsOf, createCompressor, READABLE } from './bodies.ts'
 import { Channel } from './channel.ts'
 import type { Plane } from './plane.ts'
+import { ProgressWatch } from './progress-watch.ts'
 import type { ServerCall } from './server-call.ts'
 import { ServerCalls } from './server-calls.ts'
 
@@ -46,8 +47,8 @@ export class ServerSession implements MemoryHolder {
   #isFinReceived = false
   /** Whether this side has ended, or is ending, its streams. */
   #isOver = false
-  /** Bytes that the peer had taken at the last look. */
-  #taken = 0
+  readonly #controlWatch = new ProgressWatch()
+  readonly #dataWatch = new ProgressWatch()
   lastActive: number = this.createdAt
 
   /** @param hello the first frame of `control` */
@@ -127,11 +128,12 @@ export class ServerSession implements MemoryHolder {
 
   sweep(now: number): void {
     const { idleTimeout, readTimeout, writeTimeout } = this.#init.options
-    this.#noteProgress(now)
+    const { control, data, sender, lastReceived } = this.#channel
     const waited = now - this.lastActive
-    const { control, lastReceived, bytesQueued } = this.#channel
+    const controlWaits = this.#controlWatch.look(now, control.bytesQueued > 0, control.bytesTaken)
+    const dataWaits = this.#dataWatch.look(now, !sender.isEmpty, data?.bytesTaken ?? 0)
     if (control.inFrame && now - lastReceived > readTimeout) this.#timeOut('readTimeout', readTimeout)
-    else if (bytesQueued > 0 && waited > writeTimeout) this.#timeOut('writeTimeout', writeTimeout)
+    else if (Math.max(controlWaits, dataWaits) > writeTimeout) this.#timeOut('writeTimeout', writeTimeout)
     else if (this.#goingAway && this.#calls.isDone && waited > LINGER) this.#end()
     else if (this.isIdle && waited > idleTimeout) this.#goAway('idle')
     this.#calls.sweep(now)
@@ -199,16 +201,6 @@ export class ServerSession implements MemoryHolder {
     if (!hasFailed) this.#share.set(bytesHeld + bytesQueued + this.#calls.bytes)
     else if (this.#calls.isIdle) this.#share.close()
     else this.#share.set(this.#calls.bytes)
-  }
-
-  #noteProgress(now: number): void {
-    const { control, data } = this.#channel
-    const taken = [control, data].reduce(
-      (sum, plane) => sum + (plane?.conn.bytesWritten ?? 0) - (plane?.conn.bytesUnsent ?? 0),
-      0
-    )
-    if (taken !== this.#taken) this.lastActive = now
-    this.#taken = taken
   }
 
   #timeOut(option: string, limit: number): void {

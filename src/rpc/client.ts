@@ -7,7 +7,7 @@ import { type Given, resolveOptions } from '../core/option-table.ts'
 import { type ClientSettings, OPTIONS } from '../core/options.ts'
 import { isKnown, type PeerLike, type PeerTarget, parseKnownPeer, parsePeer } from '../core/peers.ts'
 import { encodePairs } from '../frame/pairs.ts'
-import { encodeFrame } from '../frame/plain.ts'
+import { Payload } from '../frame/payload.ts'
 import { NodeTable, type ServerNode } from '../route/node-table.ts'
 import { PeerLookup } from './peer-lookup.ts'
 import { Retry } from './retry.ts'
@@ -57,7 +57,7 @@ export class Client implements AsyncDisposable {
   /**
    * Sends one request and resolves to its answer. Streams are reused, concurrent calls are safe. A request that fails
    * is tried again up to `maxRetries` times; one that may have reached the peer only if it is `idempotent`, which it is
-   * unless you say otherwise.
+   * unless you say otherwise. A request of 256 KiB or more is not copied: leave it as it is until the call has ended.
    *
    * @param peer a PeerId, its text, a multiaddr, its text, or several multiaddrs of one peer
    * @param options `signal` aborts the call, `timeout` (ms) bounds it instead of the client's `timeout`, `idempotent`
@@ -214,8 +214,8 @@ export class Client implements AsyncDisposable {
     if (onMetadata !== undefined && typeof onMetadata !== 'function') {
       throw new PointSubError('ERR_INVALID_ARGUMENT', `onMetadata is a function, not ${textOf(onMetadata)}`)
     }
-    const frame = encodeFrame(request, this.#options.maxBlockSize)
-    return { frame, metadata: encodePairs('metadata', metadata), onMetadata }
+    const payload = new Payload(request, this.#options.maxBlockSize)
+    return { payload, metadata: encodePairs('metadata', metadata), onMetadata }
   }
 }
 

@@ -7,7 +7,7 @@ import type { Host } from '../core/host.ts'
 import type { ClientSettings } from '../core/options.ts'
 import type { KnownPeer } from '../core/peers.ts'
 import { idOf } from '../core/wire.ts'
-import { HEADER_BYTES } from '../frame/plain.ts'
+import type { Payload } from '../frame/payload.ts'
 import type { MuxRequest } from '../mux/client-call.ts'
 import { ClientSession } from '../mux/client-session.ts'
 import type { ClientStream } from './client-stream.ts'
@@ -24,8 +24,7 @@ const SPARE = 1_000
 
 /** A request as both wires can send it. */
 export interface RouteRequest extends Omit<MuxRequest, 'body'> {
-  /** What the plain wire sends: the length of the request, and the request. */
-  readonly frame: Uint8Array
+  readonly payload: Payload
 }
 
 export interface PeerRouteInit {
@@ -76,11 +75,11 @@ export class PeerRoute implements Sweepable, PlaceHolder {
       for (let turn = 1; ; turn += 1) {
         const session = this.#current() ?? (await this.#choose(cancellation))
         if (session === undefined) {
-          return await this.#plain().request(request.frame, cancellation)
+          return await this.#plain().request(request.payload.frame, cancellation)
         }
         try {
-          const { frame, metadata, onMetadata } = request
-          return await session.request({ body: frame.subarray(HEADER_BYTES), metadata, onMetadata }, cancellation)
+          const { payload, metadata, onMetadata } = request
+          return await session.request({ body: payload.body, metadata, onMetadata }, cancellation)
         } catch (error) {
           if (session.isOpen || turn === TURNS || !isTurnedAway(error) || cancellation.reason !== undefined) throw error
         }
