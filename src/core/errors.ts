@@ -119,6 +119,11 @@ export class PointSubError extends Error {
     })
   }
 
+  /** The same error of a protocol by the name that its users know it by. */
+  ofProtocol(protocol: string): PointSubError {
+    return this.protocol === protocol ? this : this.#but({ protocol })
+  }
+
   /** The same error for a request that an earlier try has sent. */
   withSent(): PointSubError {
     if (this.sent === true) return this

@@ -2,6 +2,7 @@ import { Uint8ArrayList } from 'uint8arraylist'
 import type { Conn } from '../conn/conn.ts'
 import { concat } from '../core/bytes.ts'
 import { messageOf, PointSubError } from '../core/errors.ts'
+import { protocolOf } from '../core/wire.ts'
 import { MAX_FRAME, type MuxFrame } from '../frame/mux.ts'
 import { decodeMuxFrame } from '../frame/mux-decode.ts'
 import { encodeMuxFrame } from '../frame/mux-encode.ts'
@@ -166,7 +167,7 @@ export class Plane {
     this.#readEnded = true
     const cut = error === undefined && this.#decoder.inFrame
     const reason = cut ? new PointSubError('ERR_UNEXPECTED_EOF', 'the stream ended in the middle of a frame') : error
-    this.#events?.onEnd(reason)
+    this.#events?.onEnd(reason?.ofProtocol(protocolOf(this.conn.protocol, 'mux')))
   }
 
   #flush(): void {

@@ -127,8 +127,8 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
       onFailure: (conn, error) => this.#fail(conn, error)
     })
     const serve: Readonly<Record<Wire, (conn: Conn) => unknown>> = {
-      plain: conn => this.#admit(conn, () => this.#createStream(conn, handler)),
-      mux: conn => this.#admit(conn, () => service.serve(conn))
+      plain: conn => this.#admit(conn, protocol, () => this.#createStream(conn, handler)),
+      mux: conn => this.#admit(conn, protocol, () => service.serve(conn))
     }
     await this.#register(protocol, () => handleWires(this.#host, protocol, this.#options.wire, serve, this.#options))
   }
@@ -184,7 +184,7 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   }
 
   async #accept(protocol: string): Promise<ConnSource> {
-    const admit = (conn: Conn): boolean => this.#admit(conn, () => this.#createRaw(conn))
+    const admit = (conn: Conn): boolean => this.#admit(conn, protocol, () => this.#createRaw(conn))
     let source: ConnSource | undefined
     await this.#register(protocol, async () => {
       const listener = await Listener.open(this.#host, protocol, this.#options, admit)
@@ -219,13 +219,13 @@ export class Server extends TypedEventEmitter<ServerEvents> implements AsyncDisp
   }
 
   /** Takes a stream on, unless there are too many. */
-  #admit(conn: Conn, create: () => ServedStream): boolean {
+  #admit(conn: Conn, protocol: string, create: () => ServedStream): boolean {
     if (this.#isStopped()) {
       conn.reset()
       return false
     }
     if (this.#limiter.isFull && !this.#makeRoom()) {
-      const details = { peer: conn.remotePeer.toString(), protocol: conn.protocol }
+      const details = { peer: conn.remotePeer.toString(), protocol }
       const error = new PointSubError('ERR_MAX_CONNS', `${this.#limiter.active} streams are open already`, details)
       conn.reset(error)
       this.#fail(conn, error)

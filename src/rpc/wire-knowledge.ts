@@ -3,6 +3,7 @@ import type { Host } from '../core/host.ts'
 import { idOf, type Wire } from '../core/wire.ts'
 
 interface Known {
+  readonly connection: Connection
   /** What the peer says it serves. */
   identified: ReadonlySet<string> | undefined
   /** What opening a stream has shown, since it said so. */
@@ -59,9 +60,14 @@ export class WireKnowledge {
     const { id, status } = connection
     const known = this.#known.get(id)
     if (known !== undefined || status !== 'open') return known
-    const fresh: Known = { identified: undefined, tried: new Map() }
+    this.#forgetClosed()
+    const fresh: Known = { connection, identified: undefined, tried: new Map() }
     this.#known.set(id, fresh)
-    connection.addEventListener('close', () => this.#known.delete(id), { once: true })
     return fresh
+  }
+
+  /** With each new connection, for a listener on each would outlive the client that it was for. */
+  #forgetClosed(): void {
+    for (const [id, { connection }] of this.#known) if (connection.status !== 'open') this.#known.delete(id)
   }
 }

@@ -61,7 +61,7 @@ export async function politelyDuring(
   protocol: string,
   attack: Promise<void>
 ): Promise<number> {
-  await using client = new Client(host, { maxRetries: 0 })
+  await using client = new Client(host, { wire: 'plain', maxRetries: 0 })
   const state = { over: false }
   let answered = 0
   const ended = attack.finally(() => {

@@ -3,6 +3,7 @@ import type { Stream } from '@libp2p/interface'
 import type { TestHost } from './hosts.ts'
 import { armedTimers } from './timers.ts'
 import { type UntilOptions, until } from './until.ts'
+import { idsOf } from './wires.ts'
 
 const HOST_EVENTS = [
   'connection:open',
@@ -27,12 +28,13 @@ export interface Leftovers {
   listeners: Record<string, number>
 }
 
-/** The open streams of a protocol on some hosts. */
+/** The open streams of a protocol on some hosts, whatever the wire. */
 export function streamsOf(protocol: string, ...hosts: TestHost[]): Stream[] {
+  const ids = idsOf(protocol)
   return hosts
     .flatMap(host => host.getConnections())
     .flatMap(connection => connection.streams)
-    .filter(stream => stream.protocol === protocol)
+    .filter(stream => ids.includes(stream.protocol))
 }
 
 export function leftovers(protocol: string, hosts: readonly TestHost[]): Leftovers {

@@ -10,8 +10,11 @@ import { addressOf, ourHost, stockHost, type TestHost } from './hosts.ts'
 import { type Leftovers, leftovers, nothingLeft, streamsOf } from './leftovers.ts'
 import { echo, PROTOCOL } from './rpc.ts'
 import { forgetArmedTimers } from './timers.ts'
+import { USUAL, type WireOption } from './wires.ts'
 
 export interface PeersOptions {
+  /** Of all of them; the plain one unless said. */
+  wire?: WireOption
   /** The handler of each server. */
   handler?: (index: number) => Handler
   serverOptions?: ServerOptions
@@ -28,11 +31,12 @@ export class Peers implements AsyncDisposable {
   /** The peer ids of who handled a request, as they did. */
   readonly asked: string[] = []
 
-  private constructor(caller: TestHost, hosts: TestHost[], { clientOptions, serverOptions }: PeersOptions) {
+  private constructor(caller: TestHost, hosts: TestHost[], options: PeersOptions) {
+    const { wire = USUAL, clientOptions, serverOptions } = options
     this.caller = caller
     this.hosts = hosts
-    this.servers = hosts.map(host => new Server(host, serverOptions))
-    this.client = new Client(caller, { maxRetries: 0, ...clientOptions })
+    this.servers = hosts.map(host => new Server(host, { wire, ...serverOptions }))
+    this.client = new Client(caller, { wire, maxRetries: 0, ...clientOptions })
   }
 
   static async create(count: number, options: PeersOptions = {}): Promise<Peers> {

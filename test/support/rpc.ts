@@ -12,12 +12,15 @@ import { failuresOf } from './failures.ts'
 import { HostPair, type PairOptions } from './hosts.ts'
 import { type Leftovers, leftovers, nothingLeft, streamsOf } from './leftovers.ts'
 import { until } from './until.ts'
+import { USUAL, type WireOption } from './wires.ts'
 
 export const PROTOCOL = '/test/1.0.0'
 
 export const echo: Handler = request => request
 
 export interface RpcOptions extends PairOptions {
+  /** Of both sides; the plain one unless said. */
+  wire?: WireOption
   handler?: Handler
   serverOptions?: ServerOptions
   clientOptions?: ClientOptions
@@ -31,11 +34,11 @@ export class Rpc implements AsyncDisposable {
   /** The server's `failure` events. */
   readonly failures: ServerFailure[]
 
-  private constructor(pair: HostPair, { serverOptions, clientOptions }: RpcOptions) {
+  private constructor(pair: HostPair, { wire = USUAL, serverOptions, clientOptions }: RpcOptions) {
     this.pair = pair
-    this.server = new Server(pair.server, serverOptions)
+    this.server = new Server(pair.server, { wire, ...serverOptions })
     // Without retries, for most tests are about what one try gives.
-    this.client = new Client(pair.client, { maxRetries: 0, ...clientOptions })
+    this.client = new Client(pair.client, { wire, maxRetries: 0, ...clientOptions })
     this.failures = failuresOf(this.server)
   }
 

@@ -107,11 +107,11 @@ describe('getConnectionsInfo()', () => {
       const [stream] = info
       if (stream === undefined) throw new Error('no stream')
       expect(Object.keys(stream).toSorted()).toEqual(
-        ['createdAt', 'idleTime', 'lastActive', 'peer', 'protocol', 'remoteAddr', 'requestCount'].toSorted()
+        ['createdAt', 'idleTime', 'lastActive', 'peer', 'protocol', 'remoteAddr', 'requestCount', 'wire'].toSorted()
       )
       expect(stream.peer.equals(remote.peerId)).toBe(true)
       expect(own.getConnections().map(({ remoteAddr }) => remoteAddr.toString())).toContain(stream.remoteAddr)
-      expect(stream).toMatchObject({ protocol: PROTOCOL, requestCount: 2 })
+      expect(stream).toMatchObject({ protocol: PROTOCOL, wire: 'plain', requestCount: 2 })
       expect(stream.createdAt.getTime()).toBeGreaterThanOrEqual(start - 50)
       expect(stream.lastActive.getTime()).toBeGreaterThanOrEqual(stream.createdAt.getTime() + 50)
       expect(stream.idleTime).toBeGreaterThanOrEqual(0)

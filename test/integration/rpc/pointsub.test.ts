@@ -17,7 +17,7 @@ class Facades implements AsyncDisposable {
 
   private constructor(pair: HostPair, options: PointSubOptions) {
     this.pair = pair
-    this.caller = new PointSub(pair.client, { client: { maxRetries: 0 } })
+    this.caller = new PointSub(pair.client, { client: { maxRetries: 0, wire: 'plain' } })
     this.callee = new PointSub(pair.server, options)
   }
 

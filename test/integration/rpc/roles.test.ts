@@ -10,6 +10,7 @@ import { until } from '../../support/until.ts'
 
 const HELLO = bytesOf('hello')
 const BACK = '/back/1.0.0'
+const PLAIN = { wire: 'plain' } as const
 
 /** A host with a server of PROTOCOL that signs its answers, and a client. */
 class Both implements AsyncDisposable {
@@ -183,7 +184,7 @@ describe('two Clients and a Server on one host', () => {
     const gate = new Gate()
     await using far = new Server(pair.server)
     await far.start(PROTOCOL, gate.handler)
-    const [one, two] = [new Client(pair.client), new Client(pair.client)]
+    const [one, two] = [new Client(pair.client, PLAIN), new Client(pair.client, PLAIN)]
     await using near = new Server(pair.client)
     await near.start(BACK, gate.handler)
     await using farClient = new Client(pair.server)
@@ -226,8 +227,12 @@ describe('two Clients and a Server on one host', () => {
     await using far = new Server(pair.server)
     const gate = new Gate()
     await far.start(PROTOCOL, gate.handler)
-    await using one = new Client(pair.client, { maxTotalConns: 1, serverProtocols: { [PROTOCOL]: [pair.address] } })
-    await using two = new Client(pair.client)
+    await using one = new Client(pair.client, {
+      ...PLAIN,
+      maxTotalConns: 1,
+      serverProtocols: { [PROTOCOL]: [pair.address] }
+    })
+    await using two = new Client(pair.client, PLAIN)
     expect([one, two].map(client => client.hasAvailableNodes(PROTOCOL))).toEqual([true, false])
     const calls = [one, one, two, two].map(client => client.send(pair.address, PROTOCOL, HELLO))
     await gate.reached(3)

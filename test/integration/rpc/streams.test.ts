@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Client, type Handler, type PeerLike, Server } from '../../../src/index.ts'
+import { Client, type ClientOptions, type Handler, type PeerLike, Server } from '../../../src/index.ts'
 import { bytesOf, textOf } from '../../support/bytes.ts'
 import { streamsOf } from '../../support/leftovers.ts'
 import { echo, Gate, PROTOCOL, Rpc, repeat } from '../../support/rpc.ts'
@@ -125,7 +125,7 @@ describe('one host', () => {
 
   it("can be server and client of one protocol with more streams than libp2p's 64", async () => {
     const [there, here] = [new Gate(), new Gate()]
-    const many = { maxStreamsPerPeer: 100 }
+    const many: ClientOptions = { maxStreamsPerPeer: 100, wire: 'plain' }
     await using rpc = await Rpc.create({ handler: there.handler, clientOptions: many })
     await using back = new Server(rpc.pair.client)
     await back.start(PROTOCOL, here.handler)

@@ -60,14 +60,14 @@ const FAULTS: FaultOptions = {
   packetSize: 64
 }
 
-/** What three hosts see of some calls, and what was injected. */
+/** What three hosts see of some calls, and what was injected. On the wire that opens more than one stream. */
 async function run(seed: number, faults: FaultOptions): Promise<{ outcomes: string[]; log: readonly InjectedFault[] }> {
   await using network = await createNetwork({ hosts: 3, seed, faults })
   const [a, b, c] = network.hosts
   if (a === undefined || b === undefined || c === undefined) throw new Error('not three hosts')
   await Promise.all([b, c].map(async host => new Server(host).start(PROTOCOL, request => request)))
   const caller = async (to: typeof b): Promise<string[]> => {
-    await using client = new Client(a, { maxStreamsPerPeer: 1, maxRequestsPerStream: 10, maxRetries: 0 })
+    await using client = new Client(a, { wire: 'plain', maxStreamsPerPeer: 1, maxRequestsPerStream: 10, maxRetries: 0 })
     const outcomes: string[] = []
     for (let i = 0; i < 60; i++) {
       const body = new Uint8Array(40).fill(i)
