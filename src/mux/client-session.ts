@@ -13,6 +13,8 @@ import { errorOf } from './remote-error.ts'
 
 /** How long a peer may take to end a session that is not needed any more, in ms. */
 const LINGER = 1_000
+/** A client always reads: a server may take no more requests before its answers have been taken. */
+const UNHELD = Number.POSITIVE_INFINITY
 
 export interface ClientSessionInit {
   readonly options: ClientSettings
@@ -52,7 +54,7 @@ export class ClientSession {
     this.#init = init
     this.#compressor = createCompressor(options)
     const settings = { encodings: READABLE, maxBody: options.maxBlockSize }
-    this.#channel = new Channel(new Plane(conn), newToken(), settings, {
+    this.#channel = new Channel(new Plane(conn, UNHELD), newToken(), settings, {
       onMessage: (message, body) => this.#onAnswer(message, body),
       onLarge: message => this.#onLarge(message),
       onFrame: frame => this.#onFrame(frame),
@@ -278,7 +280,7 @@ export class ClientSession {
     this.#init.openData().then(
       conn => {
         if (this.#channel.hasFailed) conn.reset()
-        else this.#channel.addData(new Plane(conn), false)
+        else this.#channel.addData(new Plane(conn, UNHELD), false)
       },
       (error: unknown) => this.#onNoData(this.#asPointSubError(error))
     )
