@@ -3,7 +3,7 @@ import { type Body, DEFAULT_SETTINGS, type MessageHead, type MuxFrame, type Sett
 import { own } from '../frame/plain.ts'
 import { Assembly } from './assembly.ts'
 import { BodySender } from './body-sender.ts'
-import type { Plane } from './plane.ts'
+import { type Outgoing, type Plane, wholeFrame } from './plane.ts'
 
 /** Bytes of BODY frames that may be under way in each direction. */
 export const CREDIT: number = 1024 * 1024
@@ -53,6 +53,7 @@ export class Channel {
   #granted = CREDIT
   /** Bytes taken that the peer has not been told of. */
   #owed = 0
+  #pong: Outgoing | undefined
   #ping: { readonly bytes: Uint8Array; readonly since: number } | undefined
 
   /** @param settings of this side */
@@ -188,7 +189,10 @@ export class Channel {
         this.sender.addCredit(frame.bytes)
         break
       case 'ping':
-        this.control.sendFrame({ type: 'pong', bytes: frame.bytes })
+        // So what a peer can make this side hold is bounded, whether it reads or not.
+        if (this.#pong?.given === false) throw broken('a PING before the PONG to the one before')
+        this.#pong = wholeFrame({ type: 'pong', bytes: frame.bytes })
+        this.control.send(this.#pong)
         break
       case 'pong':
         if (this.#ping === undefined || !areEqual(this.#ping.bytes, frame.bytes)) throw broken('a PONG to no PING')

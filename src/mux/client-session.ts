@@ -9,7 +9,7 @@ import { algorithmsOf, createCompressor, READABLE, tryDecode } from './bodies.ts
 import { Channel, type Message, newToken, type Receipt } from './channel.ts'
 import { ClientCall, type MuxRequest } from './client-call.ts'
 import { DataOpener } from './data-opener.ts'
-import { Plane } from './plane.ts'
+import { Plane, UNHELD } from './plane.ts'
 import { errorOf } from './remote-error.ts'
 
 /** How long a peer may take to end a session that is not needed any more, in ms. */
@@ -56,7 +56,7 @@ export class ClientSession {
       error => this.#onNoData(this.#asPointSubError(error))
     )
     const settings = { encodings: READABLE, maxBody: options.maxBlockSize }
-    this.#channel = new Channel(new Plane(conn), newToken(), settings, {
+    this.#channel = new Channel(new Plane(conn, UNHELD), newToken(), settings, {
       onMessage: (message, body) => this.#onAnswer(message, body),
       onLarge: message => this.#onLarge(message),
       onFrame: frame => this.#onFrame(frame),

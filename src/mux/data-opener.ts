@@ -1,6 +1,6 @@
 import type { Conn } from '../conn/conn.ts'
 import type { Channel } from './channel.ts'
-import { Plane } from './plane.ts'
+import { Plane, UNHELD } from './plane.ts'
 
 /** Opens the data stream of a session when it is first needed, and not before the peer's HELLO is there. */
 export class DataOpener {
@@ -28,7 +28,7 @@ export class DataOpener {
     this.#open().then(
       conn => {
         if (channel.hasFailed) conn.reset()
-        else channel.addData(new Plane(conn), false)
+        else channel.addData(new Plane(conn, UNHELD), false)
       },
       (error: unknown) => {
         this.#isOpening = false

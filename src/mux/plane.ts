@@ -14,6 +14,8 @@ const COPY_LIMIT = 64 * 1024
 const BATCH_LIMIT = 256 * 1024
 /** Bytes that wait to leave at which nothing more is read: the peer has to take its answers first. */
 const HIGH_WATER = 1024 * 1024
+/** For a client, which always reads: a server may take no more requests before its answers have been taken. */
+export const UNHELD: number = Number.POSITIVE_INFINITY
 /** Microtasks that a batch waits for others of the same tick, as long as they come. */
 const HOPS = 4
 /** First buffer of a frame that comes in pieces: one that this side would send of a large message fits. */
@@ -43,6 +45,7 @@ export interface PlaneEvents {
 /** One stream of a session as frames in both directions; those that are sent in one tick leave together. */
 export class Plane {
   readonly conn: Conn
+  readonly #highWater: number
   readonly #decoder = new FrameDecoder(MAX_FRAME, FIRST_BUFFER)
   #events: PlaneEvents | undefined
   #queue: Outgoing[] = []
@@ -57,8 +60,13 @@ export class Plane {
   /** When something last came, on performance.now()'s clock. */
   lastReceived: number = performance.now()
 
-  constructor(conn: Conn) {
+  /**
+   * @param highWater bytes that wait to leave at which nothing more is read. Only one side of a session may have that, or
+   * each could wait for the other to read.
+   */
+  constructor(conn: Conn, highWater: number = HIGH_WATER) {
     this.conn = conn
+    this.#highWater = highWater
   }
 
   /** Who gets the frames from now on; none come before that. */
@@ -110,7 +118,7 @@ export class Plane {
   }
 
   sendFrame(frame: MuxFrame): void {
-    this.send({ head: encodeMuxFrame(frame), body: undefined, withdrawn: false, given: false })
+    this.send(wholeFrame(frame))
   }
 
   /** Sends what waits, and ends this side; resolves when libp2p has taken it. */
@@ -146,7 +154,7 @@ export class Plane {
     }
     this.#events?.onBatch?.()
     if (!this.#giving) this.#flush()
-    this.#held = this.#queued > HIGH_WATER
+    this.#held = this.#queued > this.#highWater
     return !this.#readEnded && !this.#held
   }
 
@@ -173,7 +181,7 @@ export class Plane {
   #flush(): void {
     this.#scheduled = false
     this.#give(BATCH_LIMIT)
-    if (this.#held && this.#queued <= HIGH_WATER / 2 && !this.#readEnded) {
+    if (this.#held && this.#queued <= this.#highWater / 2 && !this.#readEnded) {
       this.#held = false
       this.conn.flow()
     }
@@ -203,6 +211,11 @@ export class Plane {
       this.#flush()
     })
   }
+}
+
+/** A frame on its way, encoded. */
+export function wholeFrame(frame: MuxFrame): Outgoing {
+  return { head: encodeMuxFrame(frame), body: undefined, withdrawn: false, given: false }
 }
 
 function sizeOf({ head, body }: Outgoing): number {
