@@ -95,17 +95,21 @@ func (c *caller) readAnswer(stream *framed, i int, request []byte, start time.Ti
 		c.fail(i, err)
 		return false
 	}
-	line := fields{
-		"i": i, "len": len(answer), "sha256": digestOf(answer), "echo": bytes.Equal(answer, request),
-		"ms": float64(time.Since(start).Microseconds()) / 1000,
-	}
-	if len(answer) <= textLimit && utf8.Valid(answer) {
-		line["body"] = string(answer)
-	}
+	line := answerLine(i, answer, request, start, fields{})
 	stream.reader.ReleaseMsg(answer)
 	c.ok.Add(1)
 	emit("answer", line)
 	return true
+}
+
+// answerLine adds to a line what is said of every answer.
+func answerLine(i int, answer, request []byte, start time.Time, line fields) fields {
+	line["i"], line["len"], line["sha256"], line["echo"] = i, len(answer), digestOf(answer), bytes.Equal(answer, request)
+	line["ms"] = float64(time.Since(start).Microseconds()) / 1000
+	if len(answer) <= textLimit && utf8.Valid(answer) {
+		line["body"] = string(answer)
+	}
+	return line
 }
 
 // callPipelined writes every request to one stream at once and reads the answers, which come in order.

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"runtime/debug"
 	"time"
 
 	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -49,13 +51,27 @@ func (l link) options() []libp2p.Option {
 	return options
 }
 
-// listen starts a host on 127.0.0.1, with the resource limits every Go peer has by default.
-func (l link) listen() (host.Host, error) {
-	address := "/ip4/127.0.0.1/tcp/0"
+// listen starts a host on 127.0.0.1, with the resource limits every Go peer has by default. Port 0 is any free one.
+func (l link) listen(port int, more ...libp2p.Option) (host.Host, error) {
+	address := fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port)
 	if *l.transport == "quic" {
-		address = "/ip4/127.0.0.1/udp/0/quic-v1"
+		address = fmt.Sprintf("/ip4/127.0.0.1/udp/%d/quic-v1", port)
 	}
-	return libp2p.New(append(l.options(), libp2p.ListenAddrStrings(address))...)
+	return libp2p.New(append(append(l.options(), libp2p.ListenAddrStrings(address)), more...)...)
+}
+
+// identity is always the same for the same number, so that a peer can be restarted; 0 is a new one each time.
+func identity(number int) libp2p.Option {
+	if number == 0 {
+		return libp2p.RandomIdentity
+	}
+	return func(config *libp2p.Config) error {
+		key, err := crypto.UnmarshalEd25519PrivateKey(ed25519.NewKeyFromSeed(body(number, ed25519.SeedSize)))
+		if err != nil {
+			return err
+		}
+		return config.Apply(libp2p.Identity(key))
+	}
 }
 
 // connect starts a host that only dials, without resource limits of its own, and says what it negotiated.
@@ -111,6 +127,7 @@ func info(arguments []string) error {
 		"security":   []string{"noise", "tls"},
 		"modes":      []string{"many", "one"},
 		"net":        true,
+		"mux":        true,
 	})
 	return nil
 }

@@ -20,7 +20,7 @@ func netListen(arguments []string) error {
 	if err := f.parse(arguments); err != nil {
 		return err
 	}
-	self, err := link.listen()
+	self, err := link.listen(0)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"io"
-	"os"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -29,21 +28,29 @@ func serve(arguments []string) error {
 	idle := f.atLeast(1, "idle-ms", 30_000)
 	maxRead := f.atLeast(0, "max-read", 8<<20)
 	maxRequests := f.atLeast(1, "max-requests", 10_000)
+	wire, settings := f.oneOf("wire", "plain", "mux", "both"), muxFlags(f)
+	key, port := f.atLeast(0, "identity", 0), f.atLeast(0, "port", 0)
 	if err := f.parse(arguments); err != nil {
 		return err
 	}
-	self, err := link.listen()
+	self, err := link.listen(*port, identity(*key))
 	if err != nil {
 		return err
 	}
 	defer self.Close()
+	told, ended := control()
 	offered := service{*mode == "one", time.Duration(*idle) * time.Millisecond, *maxRead, *maxRequests}
-	for protocol, handler := range handlers {
-		self.SetStreamHandler(protocol, func(stream network.Stream) { offered.run(stream, handler) })
+	if *wire != "mux" {
+		for protocol, handler := range handlers {
+			self.SetStreamHandler(protocol, func(stream network.Stream) { offered.run(stream, handler) })
+		}
+		serveRaw(self)
 	}
-	serveRaw(self)
+	if *wire != "plain" {
+		serveMux(self, settings(), *maxRequests, told)
+	}
 	emitReady(self)
-	io.Copy(io.Discard, os.Stdin)
+	<-ended
 	return nil
 }
 
