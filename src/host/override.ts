@@ -5,7 +5,9 @@ export function override<T extends object, K extends keyof T>(target: T, key: K,
     get(_, name) {
       if (name === key) return replacement
       const value: unknown = Reflect.get(target, name, target)
-      return typeof value === 'function' ? value.bind(target) : value
+      if (typeof value !== 'function') return value
+      // With what a function has of its own, as a logger's.
+      return Object.assign(value.bind(target), value)
     }
   })
 }

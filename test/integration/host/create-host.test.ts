@@ -148,6 +148,20 @@ describe('createHost', () => {
     await Promise.all(peers.map(peer => peer[Symbol.asyncDispose]()))
   })
 
+  it('is told what another one serves as soon as they are connected, and tells it', async () => {
+    // Not by a push, which comes a second after a change.
+    const quiet = { listen: LOOPBACK, libp2p: { services: { identifyPush: () => ({}) } } }
+    await using one = await createHost(quiet)
+    await using other = await createHost(quiet)
+    await one.handle('/one/1.0.0', () => {})
+    await other.handle('/other/1.0.0', () => {})
+    const told = Promise.all([nextIdentify(one), nextIdentify(other)])
+    await one.dial(other.getMultiaddrs())
+    const [byOther, byOne] = await told
+    expect(byOther.protocols).toContain('/other/1.0.0')
+    expect(byOne.protocols).toContain('/one/1.0.0')
+  })
+
   it('tells a stock peer 300 protocols, at connect and when they are added later', async () => {
     await using own = await ourHost()
     const stock = await createLibp2p({
