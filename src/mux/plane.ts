@@ -127,16 +127,10 @@ export class Plane {
     await this.conn.close({ linger })
   }
 
-  /** Sends what waits, and a FIN; the peer may go on. */
-  async endWrite(): Promise<void> {
-    this.#give(Number.POSITIVE_INFINITY)
-    await this.conn.closeWrite()
-  }
-
   /** Gives everything up, but tries to send what waits. */
   reset(reason: PointSubError): void {
     this.#readEnded = true
-    if (!this.conn.writeEnded) this.#give(BATCH_LIMIT)
+    this.#give(BATCH_LIMIT)
     this.#queue = []
     this.#queued = 0
     this.#decoder.clear()
@@ -190,6 +184,8 @@ export class Plane {
 
   /** Gives libp2p the next so many bytes, or one item that has more. */
   #give(limit: number): void {
+    // What cannot leave any more has not been sent, and whoever made it may say so.
+    if (this.conn.writeEnded) return
     const parts: Uint8Array[] = []
     let bytes = 0
     let taken = 0

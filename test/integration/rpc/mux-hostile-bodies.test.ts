@@ -11,7 +11,10 @@ const MAX = 32 * MIB
 
 let rpc: Rpc
 beforeAll(async () => {
-  rpc = await Rpc.create({ handler: request => Uint8Array.of(request.byteLength & 255), serverOptions: { readTimeout: 400 } })
+  rpc = await Rpc.create({
+    handler: request => Uint8Array.of(request.byteLength & 255),
+    serverOptions: { readTimeout: 400 }
+  })
 })
 afterAll(async () => rpc[Symbol.asyncDispose]())
 

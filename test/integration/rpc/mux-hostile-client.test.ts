@@ -47,7 +47,15 @@ function withPairs(...bytes: (number | Uint8Array)[]): Uint8Array {
 }
 
 const flags = { retryable: false, notProcessed: false }
-const failure: Sendable = { type: 'error', id: 1, ...flags, retryAfter: 0, code: 'ERR_X', message: '', details: undefined }
+const failure: Sendable = {
+  type: 'error',
+  id: 1,
+  ...flags,
+  retryAfter: 0,
+  code: 'ERR_X',
+  message: '',
+  details: undefined
+}
 const ping = (byte: number): Sendable => ({ type: 'ping', bytes: new Uint8Array(8).fill(byte) })
 const pair = (name: string, text: string): Uint8Array =>
   join(Uint8Array.of(name.length), bytesOf(name), Uint8Array.of(0, text.length), bytesOf(text))
