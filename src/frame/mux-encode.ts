@@ -39,7 +39,7 @@ export function encodeMuxFrame(frame: MuxFrame): Uint8Array {
     case 'request':
     case 'answer': {
       const pairs = encodePairs('metadata', frame.metadata)
-      return whole(messageHead(frame.type, { ...frame, pairs, bodyBytes: frame.body.byteLength }), frame.body)
+      return wholeMessage(frame.type, { ...frame, pairs, bodyBytes: frame.body.byteLength }, frame.body)
     }
     case 'error':
       return encodeFailure(frame)
@@ -61,15 +61,34 @@ export function encodeMuxFrame(frame: MuxFrame): Uint8Array {
 
 /** A REQUEST or ANSWER up to its body. */
 export function messageHead(type: 'request' | 'answer', fields: HeadFields): Uint8Array {
-  const pairs = fields.pairs ?? NO_PAIRS
-  const sizeAt = type === 'request' ? 14 : 10
-  const head = startFrame(TYPE[type], sizeAt + 2 + pairs.byteLength, fields.bodyBytes)
-  writeU32(head, 5, fields.id)
-  head[9] = fields.encoding | (fields.large ? 4 : 0)
-  if (type === 'request') writeU32(head, 10, fields.timeout ?? 0)
-  writeU32(head, sizeAt, fields.size)
-  writePairs(head, sizeAt + 4, pairs)
+  const head = allocate(headBytes(type, fields))
+  writeHead(head, type, fields)
   return head
+}
+
+/** A REQUEST or ANSWER with its body: one copy of it, which for a small body costs less than two buffers. */
+export function wholeMessage(type: 'request' | 'answer', fields: HeadFields, body: Uint8Array): Uint8Array {
+  const bytes = headBytes(type, fields)
+  const frame = allocate(bytes + body.byteLength)
+  writeHead(frame, type, fields)
+  frame.set(body, bytes)
+  return frame
+}
+
+function headBytes(type: 'request' | 'answer', { pairs = NO_PAIRS }: HeadFields): number {
+  return (type === 'request' ? 20 : 16) + pairs.byteLength
+}
+
+function writeHead(frame: Uint8Array, type: 'request' | 'answer', fields: HeadFields): void {
+  const { pairs = NO_PAIRS } = fields
+  const sizeAt = type === 'request' ? 14 : 10
+  writeU32(frame, 0, headBytes(type, fields) - LENGTH + fields.bodyBytes)
+  frame[4] = TYPE[type]
+  writeU32(frame, 5, fields.id)
+  frame[9] = fields.encoding | (fields.large ? 4 : 0)
+  if (type === 'request') writeU32(frame, 10, fields.timeout ?? 0)
+  writeU32(frame, sizeAt, fields.size)
+  writePairs(frame, sizeAt + 4, pairs)
 }
 
 /** A BODY up to its bytes. */

@@ -2,11 +2,11 @@ import type { Compressed } from '../compression/compressor.ts'
 import type { Cancellation } from '../core/cancellation.ts'
 import type { PointSubError } from '../core/errors.ts'
 import { MAX_INLINE_BODY } from '../frame/mux.ts'
-import { messageHead } from '../frame/mux-encode.ts'
+import { type HeadFields, messageHead } from '../frame/mux-encode.ts'
 import type { Pairs } from '../frame/pairs.ts'
 import { encodingOf } from './bodies.ts'
 import type { Transfer } from './body-sender.ts'
-import type { Outgoing } from './plane.ts'
+import { messageFrame, type Outgoing } from './plane.ts'
 
 const LARGEST_U32 = 2 ** 32 - 1
 
@@ -65,7 +65,7 @@ export class ClientCall {
     const body = this.compressed?.bytes ?? this.request.body
     const large = body.byteLength > MAX_INLINE_BODY
     this.id = id
-    const head = messageHead('request', {
+    const fields: HeadFields = {
       id,
       encoding: encodingOf(this.compressed),
       large,
@@ -73,12 +73,13 @@ export class ClientCall {
       size: this.request.body.byteLength,
       pairs: this.request.metadata,
       bodyBytes: large ? 0 : body.byteLength
-    })
+    }
     if (large) {
+      const head = messageHead('request', fields)
       this.#large = { id, head, body, offset: 0, given: false, onProgress: transfer => this.#onProgress(transfer) }
       sendLarge(this.#large)
     } else {
-      this.#small = { head, body, withdrawn: false, given: false }
+      this.#small = messageFrame('request', fields, body)
       sendSmall(this.#small)
     }
   }

@@ -5,7 +5,7 @@ import { messageOf, PointSubError } from '../core/errors.ts'
 import { protocolOf } from '../core/wire.ts'
 import { MAX_FRAME, type MuxFrame } from '../frame/mux.ts'
 import { decodeMuxFrame } from '../frame/mux-decode.ts'
-import { encodeMuxFrame } from '../frame/mux-encode.ts'
+import { encodeMuxFrame, type HeadFields, messageHead, wholeMessage } from '../frame/mux-encode.ts'
 import { FrameDecoder } from '../frame/plain.ts'
 
 /** Up to this many bytes leave as one buffer, more as a list of them. */
@@ -18,6 +18,8 @@ const HIGH_WATER = 1024 * 1024
 export const UNHELD: number = Number.POSITIVE_INFINITY
 /** Microtasks that a batch waits for others of the same tick, as long as they come. */
 const HOPS = 4
+/** Up to this many bytes a body is copied behind its head. */
+export const SMALL: number = 4 * 1024
 /** First buffer of a frame that comes in pieces: one that this side would send of a large message fits. */
 const FIRST_BUFFER = 33 * 1024
 
@@ -207,6 +209,13 @@ export class Plane {
       this.#flush()
     })
   }
+}
+
+/** A message on its way, in one piece when it is small. */
+export function messageFrame(type: 'request' | 'answer', fields: HeadFields, body: Uint8Array): Outgoing {
+  const isSmall = body.byteLength <= SMALL
+  const head = isSmall ? wholeMessage(type, fields, body) : messageHead(type, fields)
+  return { head, body: isSmall ? undefined : body, withdrawn: false, given: false }
 }
 
 /** A frame on its way, encoded. */

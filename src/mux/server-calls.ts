@@ -3,13 +3,14 @@ import { PointSubError } from '../core/errors.ts'
 import type { MemoryBudget } from '../core/memory-budget.ts'
 import type { ServerSettings } from '../core/options.ts'
 import { MAX_INLINE_BODY } from '../frame/mux.ts'
-import { messageHead } from '../frame/mux-encode.ts'
+import { type HeadFields, messageHead } from '../frame/mux-encode.ts'
 import { encodingOf, tryDecode } from './bodies.ts'
 import type { Transfer } from './body-sender.ts'
 import { BodyShare } from './body-share.ts'
 import type { Channel, Message, Receipt } from './channel.ts'
 import { Deadlines } from './deadlines.ts'
 import { IncomingBody } from './incoming-body.ts'
+import { messageFrame, SMALL } from './plane.ts'
 import { type FailureInit, failureOf } from './remote-error.ts'
 import { ServerCall } from './server-call.ts'
 
@@ -180,8 +181,9 @@ export class ServerCalls {
       this.#giveUp(call, this.#error('ERR_MESSAGE_TOO_LARGE', message), false)
       return
     }
-    // A copy, for the handler may change its own once it has returned it; one of a large answer would take too long.
-    const own = body.byteLength > MAX_INLINE_BODY ? body : body.slice()
+    // A copy, for the handler may change its own once it has returned it. A small one is copied behind its head, and the
+    // copy of a large one would take too long.
+    const own = body.byteLength > SMALL && body.byteLength <= MAX_INLINE_BODY ? body.slice() : body
     const compressed = this.#init.compressor.compress(own)
     if (!(compressed instanceof Promise)) {
       this.#send(call, own, metadata, compressed)
@@ -198,21 +200,21 @@ export class ServerCalls {
     if (call.aborted !== undefined) return
     const bytes = compressed?.bytes ?? body
     const large = bytes.byteLength > MAX_INLINE_BODY
-    const head = messageHead('answer', {
+    const fields: HeadFields = {
       id: call.id,
       encoding: encodingOf(compressed),
       large,
       size: body.byteLength,
       pairs,
       bodyBytes: large ? 0 : bytes.byteLength
-    })
+    }
     this.answered += 1
     if (large) {
-      this.#sendLarge(call, head, bytes)
+      this.#sendLarge(call, messageHead('answer', fields), bytes)
       return
     }
     this.#remove(call)
-    this.#init.channel.control.send({ head, body: bytes, withdrawn: false, given: false })
+    this.#init.channel.control.send(messageFrame('answer', fields, bytes))
   }
 
   #sendLarge(call: ServerCall, head: Uint8Array, body: Uint8Array): void {
