@@ -50,7 +50,13 @@ async function callHostile(rpc: Rpc, client: Client, hostile: Attack, index: num
 export async function attackClientWith(cases: number): Promise<void> {
   await using rpc = await Rpc.create()
   // One call a stream: what is left over of one must not be taken for the answer to the next.
-  const limits = { maxStreamsPerPeer: BATCH, maxTotalConns: BATCH, maxRequestsPerStream: 1, maxRetries: 0 }
+  const limits = {
+    wire: 'plain',
+    maxStreamsPerPeer: BATCH,
+    maxTotalConns: BATCH,
+    maxRequestsPerStream: 1,
+    maxRetries: 0
+  } as const
   await using client = new Client(rpc.pair.client, limits)
   let batch: Attack[] = []
   await handleRaw(rpc.pair.server, HOSTILE, (stream: Stream) => {

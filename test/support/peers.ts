@@ -13,7 +13,7 @@ import { forgetArmedTimers } from './timers.ts'
 import { USUAL, type WireOption } from './wires.ts'
 
 export interface PeersOptions {
-  /** Of all of them; the plain one unless said. */
+  /** Of the client, the plain one unless said; the servers have both. */
   wire?: WireOption
   /** The handler of each server. */
   handler?: (index: number) => Handler
@@ -35,7 +35,7 @@ export class Peers implements AsyncDisposable {
     const { wire = USUAL, clientOptions, serverOptions } = options
     this.caller = caller
     this.hosts = hosts
-    this.servers = hosts.map(host => new Server(host, { wire, ...serverOptions }))
+    this.servers = hosts.map(host => new Server(host, serverOptions))
     this.client = new Client(caller, { wire, maxRetries: 0, ...clientOptions })
   }
 

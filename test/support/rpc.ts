@@ -19,7 +19,7 @@ export const PROTOCOL = '/test/1.0.0'
 export const echo: Handler = request => request
 
 export interface RpcOptions extends PairOptions {
-  /** Of both sides; the plain one unless said. */
+  /** Of the client, the plain one unless said; the server has both. */
   wire?: WireOption
   handler?: Handler
   serverOptions?: ServerOptions
@@ -36,7 +36,7 @@ export class Rpc implements AsyncDisposable {
 
   private constructor(pair: HostPair, { wire = USUAL, serverOptions, clientOptions }: RpcOptions) {
     this.pair = pair
-    this.server = new Server(pair.server, { wire, ...serverOptions })
+    this.server = new Server(pair.server, serverOptions)
     // Without retries, for most tests are about what one try gives.
     this.client = new Client(pair.client, { wire, maxRetries: 0, ...clientOptions })
     this.failures = failuresOf(this.server)

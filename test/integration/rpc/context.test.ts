@@ -61,6 +61,7 @@ describe("a handler's context", () => {
   it("has a signal that is aborted when the caller's time is over", async () => {
     const worker = new Worker()
     await using rpc = await Rpc.create({ handler: worker.handler })
+    await rpc.pair.connect()
     const call = failureOf(rpc.send(HELLO, { timeout: 100 }))
     await worker.stopped(1)
     expect(await call).toMatchObject({ code: 'ERR_TIMEOUT' })
@@ -98,6 +99,7 @@ describe("a handler's context", () => {
       })
     }
     await using rpc = await Rpc.create({ handler })
+    await rpc.pair.connect()
     const call = failureOf(rpc.send(HELLO, { timeout: 100 }))
     await call
     await until(

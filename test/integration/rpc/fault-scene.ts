@@ -23,7 +23,7 @@ export class FaultScene implements AsyncDisposable {
     this.near = network.hosts[0] ?? raise('no host')
     this.far = network.hosts[1] ?? raise('no host')
     this.address = this.far.getMultiaddrs()
-    this.server = new Server(this.far, { wire: 'plain' })
+    this.server = new Server(this.far)
     this.client = new Client(this.near, { wire: 'plain', ...options })
   }
 

@@ -64,6 +64,7 @@ describe('getMetrics()', () => {
   it('counts a request that was given up on once, and as active until its handler ends', async () => {
     const gate = new Gate()
     await using rpc = await Rpc.create({ handler: gate.handler })
+    await rpc.pair.connect()
     await failureOf(rpc.send(HELLO, { timeout: 100 }))
     await rpc.nothingLeft()
     expect(rpc.server.getMetrics()).toMatchObject({ activeRequests: 1, activeConns: 0 })
