@@ -98,9 +98,9 @@ export class Plane {
     return this.#queue.length === 0 && !this.#giving
   }
 
-  /** Whether the bytes that came end within a frame. */
+  /** Whether the bytes that came end within a frame, as far as they have been read. */
   get inFrame(): boolean {
-    return this.#decoder.inFrame
+    return !this.#held && this.#decoder.inFrame
   }
 
   send(outgoing: Outgoing): void {
@@ -140,28 +140,34 @@ export class Plane {
   #onData(chunk: Uint8Array): boolean {
     this.lastReceived = performance.now()
     this.#decoder.push(chunk)
+    this.#read()
+    return !this.#readEnded && !this.#held
+  }
+
+  #read(): void {
     this.#corked = true
     try {
-      this.#read()
+      this.#held = !this.#tell()
     } finally {
       this.#corked = false
     }
     this.#events?.onBatch?.()
     if (!this.#giving) this.#flush()
-    this.#held = this.#queued > this.#highWater
-    return !this.#readEnded && !this.#held
   }
 
-  #read(): void {
+  /** Tells the frames that have come; whether that is all of them, for one chunk may ask for very much. */
+  #tell(): boolean {
     try {
       for (let bytes = this.#decoder.nextView(); bytes !== undefined; bytes = this.#decoder.nextView()) {
         const frame = decodeMuxFrame(bytes)
         if (frame !== undefined) this.#events?.onFrame(frame)
-        if (this.#readEnded) return
+        if (this.#readEnded) return true
+        if (this.#queued > this.#highWater) return false
       }
     } catch (cause) {
       this.#onEnd(violation(cause))
     }
+    return true
   }
 
   #onEnd(error: PointSubError | undefined): void {
@@ -176,8 +182,8 @@ export class Plane {
     this.#scheduled = false
     this.#give(BATCH_LIMIT)
     if (this.#held && this.#queued <= this.#highWater / 2 && !this.#readEnded) {
-      this.#held = false
-      this.conn.flow()
+      this.#read()
+      if (!this.#held) this.conn.flow()
     }
     if (this.isDrained) this.#events?.onDrain?.()
   }
