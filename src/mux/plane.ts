@@ -21,13 +21,12 @@ const HOPS = 4
 /** First buffer of a frame that comes in pieces: one that this side would send of a large message fits. */
 const FIRST_BUFFER = 33 * 1024
 
-/** Bytes on their way to a peer. Whoever made it may set `withdrawn` until it is `given`. */
+/** Bytes on their way to a peer. */
 export interface Outgoing {
   /** Whole frames, or the first part of one. */
   readonly head: Uint8Array
   /** What follows the head. */
   readonly body: Uint8Array | undefined
-  withdrawn: boolean
   /** Whether libp2p has it: from then on it may arrive. */
   given: boolean
 }
@@ -121,6 +120,13 @@ export class Plane {
     this.send(wholeFrame(frame))
   }
 
+  /** Takes back what has not left, and lets go of it. */
+  withdraw(outgoing: Outgoing): void {
+    if (outgoing.given || !this.#queue.includes(outgoing)) return
+    this.#queue = this.#queue.filter(each => each !== outgoing)
+    this.#queued -= sizeOf(outgoing)
+  }
+
   /** Sends what waits, and ends this side; resolves when libp2p has taken it. */
   async end(linger: number): Promise<void> {
     this.#give(Number.POSITIVE_INFINITY)
@@ -199,7 +205,6 @@ export class Plane {
       if (bytes > 0 && bytes + sizeOf(item) > limit) break
       taken += 1
       this.#queued -= sizeOf(item)
-      if (item.withdrawn) continue
       item.given = true
       bytes += sizeOf(item)
       parts.push(item.head)
@@ -217,7 +222,7 @@ export class Plane {
 
 /** A frame on its way, encoded. */
 export function wholeFrame(frame: MuxFrame): Outgoing {
-  return { head: encodeMuxFrame(frame), body: undefined, withdrawn: false, given: false }
+  return { head: encodeMuxFrame(frame), body: undefined, given: false }
 }
 
 function sizeOf({ head, body }: Outgoing): number {

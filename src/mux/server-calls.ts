@@ -218,7 +218,7 @@ export class ServerCalls {
       return
     }
     this.#remove(call)
-    this.#init.channel.control.send({ head, body: bytes, withdrawn: false, given: false })
+    this.#init.channel.control.send({ head, body: bytes, given: false })
   }
 
   #sendLarge(call: ServerCall, head: Uint8Array, body: Uint8Array): void {

@@ -1,17 +1,15 @@
 import { deflateRawSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MAX_FRAME } from '../../../src/frame/mux.ts'
-import { Client, type ClientOptions, type PointSubError } from '../../../src/index.ts'
+import type { Client } from '../../../src/index.ts'
 import { bytesOf, join, KIB, MIB, randomBody, textOf, u32 } from '../../support/bytes.ts'
-import { HostPair } from '../../support/hosts.ts'
-import { nothingLeft } from '../../support/leftovers.ts'
+import { failureOf } from '../../support/failures.ts'
+import { PlayedServer } from '../../support/played-server.ts'
 import {
   answerOf,
   bodyOf,
   encoded,
-  handleMux,
   largeAnswer,
-  MUX,
   type RawMuxServer,
   type RawMuxServerOptions,
   requestOf,
@@ -23,35 +21,17 @@ const NOTHING = new Uint8Array(0)
 const LARGE = randomBody(300 * KIB)
 const SETTINGS = { maxRequests: 10, credit: MIB }
 
-let pair: HostPair
-beforeAll(async () => {
-  pair = await HostPair.create()
-})
-afterAll(async () => pair[Symbol.asyncDispose]())
+const played = new PlayedServer()
+beforeAll(() => played.start())
+afterAll(() => played.stop())
 
 /** A client of a server played by hand; afterwards nothing is left of either. */
-async function against(
-  play: (session: RawMuxServer) => void | Promise<void>,
+function against(
+  play: (session: RawMuxServer) => unknown,
   call: (client: Client) => Promise<void>,
-  serverOptions: RawMuxServerOptions = { settings: SETTINGS },
-  clientOptions: ClientOptions = {}
+  server: RawMuxServerOptions = { settings: SETTINGS }
 ): Promise<void> {
-  await handleMux(pair.server, serverOptions, play)
-  try {
-    await pair.connect()
-    const client = new Client(pair.client, { maxRetries: 0, wire: 'mux', maxBlockSize: 8 * MIB, ...clientOptions })
-    await call(client)
-    await client.close()
-    await nothingLeft(MUX, pair.both)
-  } finally {
-    await pair.server.unhandle(MUX)
-  }
-}
-
-async function failureOf(call: Promise<unknown>): Promise<PointSubError> {
-  const [outcome] = await Promise.allSettled([call])
-  if (outcome.status === 'fulfilled') throw new Error('should have failed')
-  return outcome.reason
+  return played.against(play, call, { server, client: { maxBlockSize: 8 * MIB } })
 }
 
 function patched(frame: Sendable, at: number, ...bytes: number[]): Uint8Array {
@@ -110,9 +90,9 @@ const ON_DATA: Record<string, Sendable[]> = {
 
 /** Two calls that are in flight when the server breaks a rule: both fail with that. */
 async function expectBothFail(client: Client, first: Uint8Array): Promise<void> {
-  const calls = [first, bytesOf('two')].map(request => failureOf(client.send(pair.address, PROTOCOL, request)))
+  const calls = [first, bytesOf('two')].map(request => failureOf(played.send(client, request)))
   for (const failure of await Promise.all(calls)) {
-    const peer = pair.server.peerId.toString()
+    const peer = played.peer
     expect(failure).toMatchObject({ code: 'ERR_INVALID_FRAME', sent: true, peer, protocol: PROTOCOL })
     expect(failure.cause instanceof TypeError || failure.cause instanceof RangeError, String(failure.cause)).toBe(false)
   }
@@ -194,8 +174,8 @@ describe('one call fails, and the others go on, when its answer', () => {
     session.control.send(answerOf((await session.control.next('request')).id, bytesOf('good')))
   }
   const calls = (code: string) => async (client: Client) => {
-    expect(await failureOf(client.send(pair.address, PROTOCOL, bytesOf('one')))).toMatchObject({ code, sent: true })
-    expect(textOf(await client.send(pair.address, PROTOCOL, bytesOf('two')))).toBe('good')
+    expect(await failureOf(played.send(client, bytesOf('one')))).toMatchObject({ code, sent: true })
+    expect(textOf(await played.send(client, bytesOf('two')))).toBe('good')
   }
 
   it.for(answers)('%s', ([, body, more, code = 'ERR_INVALID_FRAME']) =>
