@@ -101,5 +101,5 @@ export class BodySender {
 }
 
 function outgoing(head: Uint8Array, body?: Uint8Array): Outgoing {
-  return { head, body, withdrawn: false, given: false }
+  return { head, body, given: false }
 }

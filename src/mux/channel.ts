@@ -116,7 +116,7 @@ export class Channel {
     plane.hand({
       onFrame: frame => {
         if (!expected) this.#onData(frame)
-        else if (frame.type === 'hello' && this.#isToken(frame.token)) expected = false
+        else if (frame.type === 'hello' && frame.stream === 'data' && this.#isToken(frame.token)) expected = false
         else throw broken('another HELLO than that of its session')
       },
       onBatch: () => {

@@ -6,7 +6,7 @@ import { type HeadFields, messageHead } from '../frame/mux-encode.ts'
 import type { Pairs } from '../frame/pairs.ts'
 import { encodingOf } from './bodies.ts'
 import type { Transfer } from './body-sender.ts'
-import { messageFrame, type Outgoing } from './plane.ts'
+import { messageFrame, type Outgoing, type Plane } from './plane.ts'
 
 const LARGEST_U32 = 2 ** 32 - 1
 
@@ -38,6 +38,8 @@ export class ClientCall {
   /** When something last happened to it, on performance.now()'s clock. */
   lastActive: number
   settled = false
+  /** Whether its answer has come, or begins to. */
+  isAnswered = false
 
   constructor(request: MuxRequest, cancellation: Cancellation, now: number, onCancel: (reason: PointSubError) => void) {
     this.request = request
@@ -85,8 +87,8 @@ export class ClientCall {
   }
 
   /** Keeps a small request that has not left from doing so. */
-  withdraw(): void {
-    if (this.#small !== undefined) this.#small.withdrawn = true
+  withdrawFrom(plane: Plane): void {
+    if (this.#small !== undefined) plane.withdraw(this.#small)
   }
 
   /** What it has waited for too long, if it has. */

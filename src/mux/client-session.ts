@@ -159,7 +159,7 @@ export class ClientSession {
 
   #cancel(call: ClientCall, reason: PointSubError): void {
     if (call.settled) return
-    call.withdraw()
+    call.withdrawFrom(this.#channel.control)
     this.#channel.forget(call.id)
     const plane = call.isLarge ? this.#channel.data : this.#channel.control
     if (call.sent) plane?.sendFrame({ type: 'cancel', id: call.id })
@@ -167,31 +167,40 @@ export class ClientSession {
   }
 
   #onAnswer(message: Message, body: Uint8Array): void {
-    const call = this.#callOf(message)
-    if (call === undefined || this.#isTooLarge(call, message)) return
+    const call = this.#answered(message)
+    if (call !== undefined) this.#decode(call, message, body)
+  }
+
+  #decode(call: ClientCall, message: Message, body: Uint8Array): void {
     const decoded = tryDecode(message, body)
     if (decoded instanceof Promise) void decoded.then(result => this.#settle(call, message, result))
     else this.#settle(call, message, decoded)
   }
 
   #onLarge(message: Message): Receipt | undefined {
-    const call = this.#callOf(message)
-    if (call === undefined || this.#isTooLarge(call, message)) return undefined
+    const call = this.#answered(message)
+    if (call === undefined) return undefined
     return {
       onGrowth: () => {
         call.lastActive = performance.now()
       },
       onEnd: result => {
         if (result instanceof PointSubError) this.#settle(call, message, result)
-        else this.#onAnswer(message, result)
+        else this.#decode(call, message, result)
       }
     }
   }
 
-  /** The call that an answer is for, if somebody still waits for it. */
-  #callOf({ type, id }: Message): ClientCall | undefined {
+  /** The call that an answer is for, if somebody still waits for it and it can be taken. */
+  #answered(message: Message): ClientCall | undefined {
+    const { type, id } = message
     if (type !== 'answer' || id > this.#lastId) throw this.#error('ERR_INVALID_FRAME', 'the peer answered no request')
-    return this.#calls.get(id)
+    const call = this.#calls.get(id)
+    // Each answer may cost a decompression.
+    if (call?.isAnswered === true) throw this.#error('ERR_INVALID_FRAME', 'the peer answered a request twice')
+    if (call === undefined || this.#isTooLarge(call, message)) return undefined
+    call.isAnswered = true
+    return call
   }
 
   #isTooLarge(call: ClientCall, { size }: Message): boolean {

@@ -23,13 +23,12 @@ export const SMALL: number = 4 * 1024
 /** First buffer of a frame that comes in pieces: one that this side would send of a large message fits. */
 const FIRST_BUFFER = 33 * 1024
 
-/** Bytes on their way to a peer. Whoever made it may set `withdrawn` until it is `given`. */
+/** Bytes on their way to a peer. */
 export interface Outgoing {
   /** Whole frames, or the first part of one. */
   readonly head: Uint8Array
   /** What follows the head. */
   readonly body: Uint8Array | undefined
-  withdrawn: boolean
   /** Whether libp2p has it: from then on it may arrive. */
   given: boolean
 }
@@ -100,9 +99,9 @@ export class Plane {
     return this.#queue.length === 0 && !this.#giving
   }
 
-  /** Whether the bytes that came end within a frame. */
+  /** Whether the bytes that came end within a frame, as far as they have been read. */
   get inFrame(): boolean {
-    return this.#decoder.inFrame
+    return !this.#held && this.#decoder.inFrame
   }
 
   send(outgoing: Outgoing): void {
@@ -121,6 +120,13 @@ export class Plane {
 
   sendFrame(frame: MuxFrame): void {
     this.send(wholeFrame(frame))
+  }
+
+  /** Takes back what has not left, and lets go of it. */
+  withdraw(outgoing: Outgoing): void {
+    if (outgoing.given || !this.#queue.includes(outgoing)) return
+    this.#queue = this.#queue.filter(each => each !== outgoing)
+    this.#queued -= sizeOf(outgoing)
   }
 
   /** Sends what waits, and ends this side; resolves when libp2p has taken it. */
@@ -142,28 +148,34 @@ export class Plane {
   #onData(chunk: Uint8Array): boolean {
     this.lastReceived = performance.now()
     this.#decoder.push(chunk)
+    this.#read()
+    return !this.#readEnded && !this.#held
+  }
+
+  #read(): void {
     this.#corked = true
     try {
-      this.#read()
+      this.#held = !this.#tell()
     } finally {
       this.#corked = false
     }
     this.#events?.onBatch?.()
     if (!this.#giving) this.#flush()
-    this.#held = this.#queued > this.#highWater
-    return !this.#readEnded && !this.#held
   }
 
-  #read(): void {
+  /** Tells the frames that have come; whether that is all of them, for one chunk may ask for very much. */
+  #tell(): boolean {
     try {
       for (let bytes = this.#decoder.nextView(); bytes !== undefined; bytes = this.#decoder.nextView()) {
         const frame = decodeMuxFrame(bytes)
         if (frame !== undefined) this.#events?.onFrame(frame)
-        if (this.#readEnded) return
+        if (this.#readEnded) return true
+        if (this.#queued > this.#highWater) return false
       }
     } catch (cause) {
       this.#onEnd(violation(cause))
     }
+    return true
   }
 
   #onEnd(error: PointSubError | undefined): void {
@@ -178,8 +190,8 @@ export class Plane {
     this.#scheduled = false
     this.#give(BATCH_LIMIT)
     if (this.#held && this.#queued <= this.#highWater / 2 && !this.#readEnded) {
-      this.#held = false
-      this.conn.flow()
+      this.#read()
+      if (!this.#held) this.conn.flow()
     }
     if (this.isDrained) this.#events?.onDrain?.()
   }
@@ -195,7 +207,6 @@ export class Plane {
       if (bytes > 0 && bytes + sizeOf(item) > limit) break
       taken += 1
       this.#queued -= sizeOf(item)
-      if (item.withdrawn) continue
       item.given = true
       bytes += sizeOf(item)
       parts.push(item.head)
@@ -215,12 +226,12 @@ export class Plane {
 export function messageFrame(type: 'request' | 'answer', fields: HeadFields, body: Uint8Array): Outgoing {
   const isSmall = body.byteLength <= SMALL
   const head = isSmall ? wholeMessage(type, fields, body) : messageHead(type, fields)
-  return { head, body: isSmall ? undefined : body, withdrawn: false, given: false }
+  return { head, body: isSmall ? undefined : body, given: false }
 }
 
 /** A frame on its way, encoded. */
 export function wholeFrame(frame: MuxFrame): Outgoing {
-  return { head: encodeMuxFrame(frame), body: undefined, withdrawn: false, given: false }
+  return { head: encodeMuxFrame(frame), body: undefined, given: false }
 }
 
 function sizeOf({ head, body }: Outgoing): number {

@@ -20,6 +20,8 @@ export class ServerCall {
   readonly #events: ServerCallEvents
   /** Whether a handler has the request. */
   isHandling = false
+  /** Whether its body, or that of its answer, is being compressed or decompressed. */
+  isCoding = false
   /** Bytes of the request: held from when they are known until the handler has ended. */
   bytes = 0
   /** Of the memory, while a large body of it comes or goes. */

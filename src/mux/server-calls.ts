@@ -40,7 +40,7 @@ export class ServerCalls {
   readonly #calls = new Map<number, ServerCall>()
   readonly #incoming = new Map<number, IncomingBody>()
   readonly #deadlines = new Deadlines<ServerCall>(call => this.#onDeadline(call))
-  /** Calls that ended before their handlers did: those still run, and hold their requests. */
+  /** Calls that ended before what works on them did: a handler, or threads with their bodies. They hold those. */
   #abandoned = 0
   /** Bytes of requests that handlers have, or are about to. */
   bytes = 0
@@ -151,15 +151,21 @@ export class ServerCalls {
     this.#hold(call, message.encoding === 0 ? body.byteLength : body.byteLength + message.size)
     if (call.aborted !== undefined) return
     const decoded = tryDecode(message, body)
-    if (decoded instanceof Promise) void decoded.then(result => this.#handle(call, result))
+    if (decoded instanceof Promise) this.#whenCoded(call, decoded, result => this.#handle(call, result))
     else this.#handle(call, decoded)
   }
 
+  /** Until threads are done with its body a call has its place and its bytes, whether anybody still wants it or not. */
+  #whenCoded<T>(call: ServerCall, coding: Promise<T>, next: (result: T) => void): void {
+    call.isCoding = true
+    void coding.then(result => {
+      call.isCoding = false
+      if (call.aborted === undefined) next(result)
+      else this.#onHandled(call)
+    })
+  }
+
   #handle(call: ServerCall, request: Uint8Array | PointSubError): void {
-    if (call.aborted !== undefined) {
-      this.#hold(call, 0)
-      return
-    }
     if (request instanceof PointSubError) {
       this.#giveUp(call, request, true)
       return
@@ -190,7 +196,7 @@ export class ServerCalls {
       return
     }
     this.#hold(call, body.byteLength)
-    void compressed.then(result => {
+    this.#whenCoded(call, compressed, result => {
       this.#hold(call, 0)
       this.#send(call, own, metadata, result)
     })
@@ -264,7 +270,7 @@ export class ServerCalls {
     const { channel } = this.#init
     channel.forget(call.id)
     channel.sender.remove(call.id)
-    if (call.isHandling) this.#abandoned += 1
+    if (call.isHandling || call.isCoding) this.#abandoned += 1
     else this.#hold(call, 0)
     call.abort(reason)
     this.#remove(call)
