@@ -122,7 +122,7 @@ func (c *Client) Call(ctx context.Context, request Message) (Message, error) {
 	}
 	err := error(nil)
 	if large {
-		err = c.sendLarge(ctx, head, body)
+		err = c.sendLarge(ctx, head, body, func() {})
 	}
 	if err == nil {
 		<-ctx.Done()

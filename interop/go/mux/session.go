@@ -70,6 +70,17 @@ type session struct {
 	underWay int
 	incoming map[uint32]*incoming
 	pings    map[[8]byte]chan struct{}
+	traffic  Traffic
+}
+
+// Traffic is how many bytes of frames a session has carried, and how many PINGs came.
+type Traffic struct{ Received, Sent, Pings int }
+
+// Traffic is what there was so far.
+func (s *session) Traffic() Traffic {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.traffic
 }
 
 // incoming is a large message that comes.
@@ -146,6 +157,7 @@ func (s *session) send(p *plane, f Frame) {
 	encoded := Encode(f)
 	p.queue = append(p.queue, encoded)
 	p.queued += len(encoded)
+	s.traffic.Sent += len(encoded)
 	s.wake()
 }
 
@@ -238,6 +250,7 @@ func (s *session) fin(p *plane) error {
 
 // take does with a frame what both sides do with it, and leaves the rest to its own side. With the lock.
 func (s *session) take(payload []byte, p *plane) error {
+	s.traffic.Received += 4 + len(payload)
 	f, err := Decode(payload)
 	if err == nil {
 		err = Check(f, !s.client, p.name)
@@ -257,6 +270,7 @@ func (s *session) take(payload []byte, p *plane) error {
 		s.credit += int64(f.Bytes)
 		s.wake()
 	case Ping:
+		s.traffic.Pings++
 		s.send(s.control, Frame{Type: Pong, Data: f.Data})
 	case Pong:
 		if done := s.pings[f.Data]; done != nil {
@@ -310,8 +324,9 @@ func (s *session) takeBody(f Frame) error {
 	return s.handle(message.head, nil)
 }
 
-// sendLarge sends a message on the data stream, in turns with others and as credit allows.
-func (s *session) sendLarge(ctx context.Context, head Frame, rest []byte) error {
+// sendLarge sends a message on the data stream, in turns with others and as credit allows; sent is called with the last piece,
+// with the lock.
+func (s *session) sendLarge(ctx context.Context, head Frame, rest []byte, sent func()) error {
 	head.Flags |= flagLarge
 	if err := s.await(ctx, func() bool {
 		if s.data == nil || s.underWay == maxUnderWay {
@@ -343,6 +358,9 @@ func (s *session) sendLarge(ctx context.Context, head Frame, rest []byte) error 
 			s.credit -= int64(piece)
 			rest = rest[piece:]
 			s.send(s.data, f)
+			if last {
+				sent()
+			}
 			return true
 		}); err != nil {
 			return err
