@@ -180,6 +180,9 @@ func (c *Client) forget(id uint32) {
 func (c *Client) takeFrame(f Frame, from *plane) error {
 	switch f.Type {
 	case Answer:
+		if f.ID > c.last {
+			return violation("an answer to no request")
+		}
 		mine, begun := c.calls[f.ID]
 		if !begun {
 			return nil // it was cancelled

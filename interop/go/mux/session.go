@@ -16,6 +16,8 @@ const (
 	maxUnderWay = 8         // large messages sent at a time
 	maxQueued   = 256 << 10 // bytes that may wait for the data stream
 	maxUnread   = 1 << 20   // bytes of answers that may wait for a client that does not read
+	maxCredit   = 1 << 40
+	maxOwed     = 32_768 // bytes taken that credit was not given back for
 	helloWait   = 10 * time.Second
 )
 
@@ -267,16 +269,21 @@ func (s *session) take(payload []byte, p *plane) error {
 	case Body:
 		return s.takeBody(f)
 	case Credit:
-		s.credit += int64(f.Bytes)
+		if s.credit += int64(f.Bytes); s.credit > maxCredit {
+			return violation("credit of %d bytes", s.credit)
+		}
 		s.wake()
 	case Ping:
 		s.traffic.Pings++
 		s.send(s.control, Frame{Type: Pong, Data: f.Data})
 	case Pong:
-		if done := s.pings[f.Data]; done != nil {
-			delete(s.pings, f.Data)
-			close(done)
+		done := s.pings[f.Data]
+		if done == nil {
+			return violation("a PONG to no PING")
 		}
+		delete(s.pings, f.Data)
+		close(done)
+		s.wake()
 	default:
 		return s.handle(f, p)
 	}
@@ -288,13 +295,14 @@ func (s *session) takeHello(f Frame, p *plane) error {
 		return violation("a HELLO of another session")
 	}
 	p.hello = true
+	s.wake()
+	if p.name == Data {
+		return nil
+	}
 	for _, setting := range f.Settings {
 		s.peer[setting.Key] = setting.Value
 	}
-	if p.name == Control {
-		s.credit += int64(s.peer[keyCredit])
-	}
-	s.wake()
+	s.credit = int64(s.peer[keyCredit])
 	return nil
 }
 
@@ -305,7 +313,7 @@ func (s *session) takeBody(f Frame) error {
 		return violation("more bytes than there was credit for")
 	}
 	s.owed += count
-	if s.owed > s.settings.Credit/4 {
+	if s.owed >= min(maxOwed, max(1, s.settings.Credit/2)) {
 		s.send(s.control, Frame{Type: Credit, Bytes: s.owed})
 		s.granted += int64(s.owed)
 		s.owed = 0
