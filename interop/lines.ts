@@ -1,3 +1,5 @@
+import type { Wire } from '../src/core/wire.ts'
+
 export type Transport = 'tcp' | 'quic'
 export type Security = 'noise' | 'tls'
 
@@ -11,6 +13,8 @@ export type Line =
       modes: string[]
       /** Whether it has `net-listen` and `net-dial`. */
       net?: boolean
+      /** Whether it has `serve --wire` and `mux-send`. */
+      mux?: boolean
     }
   | { event: 'ready'; id: string; addrs: string[] }
   | { event: 'stream'; protocol: string; requests: number; reason: EndReason }
@@ -29,9 +33,15 @@ export type Line =
       echo: boolean
       ms: number
       body?: string
+      /** On the mux wire. */
+      metadata?: Record<string, string>
     }
-  | { event: 'error'; i: number; error: string }
-  | { event: 'done'; ok: number; failed: number }
+  | ({ event: 'error'; i: number; error: string } & Partial<RemoteFailure>)
+  | ({ event: 'done'; ok: number; failed: number } & Partial<Traffic> & { wire?: Wire; sessions?: number })
+  | { event: 'pong'; ms: number }
+  | { event: 'call'; body: string; begun: boolean; bounded?: boolean; end?: string }
+  | ({ event: 'session'; protocol: string; requests: number; reason: string; pings: number } & Traffic)
+  | { event: 'drained' }
   | {
       event: 'raw'
       sent: number
@@ -56,6 +66,22 @@ export type Line =
   | { event: 'vectors'; source: string; pattern: string; frames: FrameVector[] }
   | { event: 'fatal'; error: string }
 
+/** What an ERROR of the mux wire says. */
+interface RemoteFailure {
+  code: string
+  message: string
+  retryable: boolean
+  unprocessed: boolean
+  retryAfter: number
+  details: Record<string, string>
+}
+
+/** Bytes of frames. */
+interface Traffic {
+  received: number
+  sent: number
+}
+
 type EndReason = 'eof' | 'idle' | 'max-requests' | 'too-large' | 'handler' | 'one' | 'reset'
 export type Event = Line['event']
 export type LineOf<E extends Event> = Extract<Line, { event: E }>
@@ -76,6 +102,10 @@ const EVENTS: Record<Event, true> = {
   answer: true,
   error: true,
   done: true,
+  pong: true,
+  call: true,
+  session: true,
+  drained: true,
   raw: true,
   conn: true,
   vectors: true,

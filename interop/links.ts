@@ -31,6 +31,26 @@ export function overEveryNetLink(cases: (link: Link) => void): void {
   )
 }
 
+/** The same for the peers that speak the mux wire. */
+export function overEveryMuxLink(cases: (link: Link) => void): void {
+  overLinks(muxPeers(), cases)
+}
+
+/** Each of them by one transport and handshake, for what does not depend on these and takes its time. */
+export function overOneMuxLink(cases: (link: Link) => void): void {
+  overLinks(
+    muxPeers().map(({ path, info }) => ({
+      path,
+      info: { ...info, transports: info.transports.slice(0, 1), security: info.security.slice(0, 1) }
+    })),
+    cases
+  )
+}
+
+function muxPeers(): PeerBinary[] {
+  return inject('peers').filter(({ info }) => info.mux === true)
+}
+
 function overLinks(peers: PeerBinary[], cases: (link: Link) => void): void {
   describe.each(peers.flatMap(linksOf))('$name', link => {
     afterEach(({ task }) => appendFileSync(inject('tally'), `${link.name}\t${task.file.name} ${task.name}\n`))
@@ -72,6 +92,16 @@ export async function serve(link: Link, flags: Flags = {}): Promise<WirePeer> {
 /** A peer that calls a host of ours, or another peer. */
 export function send(link: Link, target: Host | WirePeer, protocol: string, flags: Flags = {}): WirePeer {
   return new WirePeer(link.binary, 'send', {
+    ...linkFlags(link),
+    addr: addressOf(target),
+    protocol,
+    ...flags
+  })
+}
+
+/** A peer that calls a host of ours, or another peer, on the mux wire. */
+export function muxSend(link: Link, target: Host | WirePeer, protocol: string, flags: Flags = {}): WirePeer {
+  return new WirePeer(link.binary, 'mux-send', {
     ...linkFlags(link),
     addr: addressOf(target),
     protocol,

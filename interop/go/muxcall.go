@@ -21,10 +21,9 @@ type muxCaller struct {
 	metadata map[string]string
 	cancel   time.Duration
 
-	mu       sync.Mutex
-	current  *mux.Client
-	all      []*mux.Client
-	sessions int
+	mu      sync.Mutex
+	current *mux.Client
+	all     []*mux.Client
 }
 
 // negotiate opens the first session. With auto a peer that has the plain wire alone gets that, after one round trip.
@@ -49,7 +48,6 @@ func (m *muxCaller) negotiate(auto bool) (wire string, err error) {
 func (m *muxCaller) began(stream network.Stream) {
 	m.current = mux.NewClient(m.self, stream, m.settings)
 	m.all = append(m.all, m.current)
-	m.sessions++
 }
 
 // session gives the one that calls go to now.
@@ -162,6 +160,16 @@ func (m *muxCaller) ping() {
 		return
 	}
 	emit("pong", fields{"ms": float64(taken.Microseconds()) / 1000})
+}
+
+// traffic is what all sessions have carried.
+func (m *muxCaller) traffic() (sum mux.Traffic) {
+	for _, session := range m.all {
+		one := session.Traffic()
+		sum.Received += one.Received
+		sum.Sent += one.Sent
+	}
+	return sum
 }
 
 // close ends every session, and waits until the peer has ended it, too.

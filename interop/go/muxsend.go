@@ -61,7 +61,10 @@ func muxSend(arguments []string) error {
 		m.callAll(*count, *concurrency)
 		stop()
 	}
-	emit("done", fields{"ok": plain.ok.Load(), "failed": plain.failed.Load(), "wire": spoken, "sessions": m.sessions})
+	emit("done", fields{
+		"ok": plain.ok.Load(), "failed": plain.failed.Load(), "wire": spoken, "sessions": len(m.all),
+		"received": m.traffic().Received, "sent": m.traffic().Sent,
+	})
 	if *hold {
 		io.Copy(io.Discard, os.Stdin)
 	}

@@ -22,12 +22,16 @@ func muxFlags(f *flags) func() mux.Settings {
 func serveMux(self host.Host, settings mux.Settings, maxRequests int, told <-chan struct{}) {
 	server := &mux.Server{
 		Settings: settings, MaxRequests: maxRequests,
-		OnEnd: func(id protocol.ID, requests int, err error) {
+		OnEnd: func(session *mux.Session, err error) {
 			reason := "end"
 			if err != nil {
 				reason = err.Error()
 			}
-			emit("session", fields{"protocol": string(id), "requests": requests, "reason": reason})
+			emit("session", fields{
+				"protocol": string(session.Protocol()), "requests": session.Requests, "reason": reason,
+				"received": session.Traffic().Received, "sent": session.Traffic().Sent,
+				"pings": session.Traffic().Pings,
+			})
 		},
 	}
 	for id, handler := range muxHandlers {

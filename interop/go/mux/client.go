@@ -122,7 +122,7 @@ func (c *Client) Call(ctx context.Context, request Message) (Message, error) {
 	}
 	err := error(nil)
 	if large {
-		err = c.sendLarge(ctx, head, body)
+		err = c.sendLarge(ctx, head, body, func() {})
 	}
 	if err == nil {
 		<-ctx.Done()
@@ -180,6 +180,9 @@ func (c *Client) forget(id uint32) {
 func (c *Client) takeFrame(f Frame, from *plane) error {
 	switch f.Type {
 	case Answer:
+		if f.ID > c.last {
+			return violation("an answer to no request")
+		}
 		mine, begun := c.calls[f.ID]
 		if !begun {
 			return nil // it was cancelled

@@ -109,8 +109,8 @@ func Decode(payload []byte) (Frame, error) {
 		f.Stream = c.u8()
 		copy(f.Token[:], c.bytes(8))
 		f.Settings = c.settings()
-		if c.err == nil && (f.Stream > Data || f.Stream == Data && len(f.Settings) > 0) {
-			c.err = violation("a HELLO for the stream %d with %d settings", f.Stream, len(f.Settings))
+		if c.err == nil && f.Stream > Data {
+			c.err = violation("a HELLO for the stream %d", f.Stream)
 		}
 	case Request:
 		f.ID, f.Flags, f.Timeout, f.Size, f.Pairs, f.Body = c.u32(), c.flags(7), c.u32(), c.u32(), c.pairs(), c.all()
@@ -151,13 +151,16 @@ func Decode(payload []byte) (Frame, error) {
 }
 
 func checkMessage(f Frame) error {
+	large, encoding, length := f.Flags&flagLarge != 0, f.Flags&encodingBits, len(f.Body)
 	switch {
-	case f.Flags&encodingBits == encodingBits:
+	case encoding == encodingBits:
 		return violation("the encoding 3")
-	case f.Flags&flagLarge != 0 && len(f.Body) > 0:
+	case large && length > 0:
 		return violation("a large message with a body in its first frame")
-	case len(f.Body) > maxInline:
-		return violation("a body of %d bytes in one frame", len(f.Body))
+	case length > maxInline:
+		return violation("a body of %d bytes in one frame", length)
+	case !large && encoding == plainBytes && length != int(f.Size), !large && encoding != plainBytes && length >= int(f.Size):
+		return violation("a body of %d bytes that is to be %d", length, f.Size)
 	}
 	return nil
 }

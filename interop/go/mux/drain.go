@@ -10,7 +10,7 @@ func (s *Server) remove(session *Session, err error) {
 	delete(s.sessions, session.key)
 	s.mu.Unlock()
 	if s.OnEnd != nil {
-		s.OnEnd(session.key.protocol, session.requests, err)
+		s.OnEnd(session, err)
 	}
 }
 

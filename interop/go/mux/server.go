@@ -25,7 +25,7 @@ type Server struct {
 	// MaxRequests is after how many requests a session has served its share; 0 is never.
 	MaxRequests int
 	// OnEnd is told of each session that ended.
-	OnEnd func(protocol protocol.ID, requests int, err error)
+	OnEnd func(session *Session, err error)
 
 	mu       sync.Mutex
 	sessions map[sessionKey]*Session
@@ -45,7 +45,7 @@ type Session struct {
 	handler  Handler
 	calls    map[uint32]context.CancelCauseFunc
 	bodies   map[uint32]chan Frame
-	requests int
+	Requests int
 	goneAway bool
 	wanted   bool
 	over     sync.Once
@@ -162,7 +162,7 @@ func (s *Session) begin(f Frame) {
 		release()
 		stop(nil)
 	}()
-	if s.requests++; s.requests == s.server.MaxRequests {
+	if s.Requests++; s.Requests == s.server.MaxRequests {
 		s.goAway(1)
 	}
 }
@@ -178,9 +178,15 @@ func (s *Session) run(ctx context.Context, id uint32, body <-chan Frame) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil && !errors.Is(err, errCancelled) {
+	if _, inFlight := s.calls[id]; inFlight && err != nil && !errors.Is(err, errCancelled) {
 		s.send(s.control, failureFor(err).frame(id))
 	}
+	s.forget(id)
+}
+
+// forget ends a call. Whoever sends its end does it under the same lock: with the answer the client may have its place in
+// flight again. With the lock.
+func (s *Session) forget(id uint32) {
 	delete(s.calls, id)
 	delete(s.bodies, id)
 	delete(s.incoming, id)
@@ -224,13 +230,14 @@ func (s *Session) answer(ctx context.Context, id uint32, answer Message) error {
 	if !large {
 		head.Body = body
 		s.send(s.control, head)
+		s.forget(id)
 	} else if s.data == nil && !s.wanted {
 		s.wanted = true
 		s.send(s.control, Frame{Type: Want})
 	}
 	s.mu.Unlock()
 	if large {
-		return s.sendLarge(ctx, head, body)
+		return s.sendLarge(ctx, head, body, func() { s.forget(id) })
 	}
 	return nil
 }
@@ -242,6 +249,9 @@ func (s *Session) goAway(reason byte) {
 		s.send(s.control, Frame{Type: GoAway, Reason: reason})
 	}
 }
+
+// Protocol is the id that the session's streams have.
+func (s *Session) Protocol() protocol.ID { return s.key.protocol }
 
 // Ping asks the client for a sign of life, and measures how long that takes.
 func (s *Session) Ping(ctx context.Context) (time.Duration, error) { return s.ping(ctx) }

@@ -16,6 +16,8 @@ const (
 	maxUnderWay = 8         // large messages sent at a time
 	maxQueued   = 256 << 10 // bytes that may wait for the data stream
 	maxUnread   = 1 << 20   // bytes of answers that may wait for a client that does not read
+	maxCredit   = 1 << 40
+	maxOwed     = 32_768 // bytes taken that credit was not given back for
 	helloWait   = 10 * time.Second
 )
 
@@ -70,6 +72,17 @@ type session struct {
 	underWay int
 	incoming map[uint32]*incoming
 	pings    map[[8]byte]chan struct{}
+	traffic  Traffic
+}
+
+// Traffic is how many bytes of frames a session has carried, and how many PINGs came.
+type Traffic struct{ Received, Sent, Pings int }
+
+// Traffic is what there was so far.
+func (s *session) Traffic() Traffic {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.traffic
 }
 
 // incoming is a large message that comes.
@@ -146,6 +159,7 @@ func (s *session) send(p *plane, f Frame) {
 	encoded := Encode(f)
 	p.queue = append(p.queue, encoded)
 	p.queued += len(encoded)
+	s.traffic.Sent += len(encoded)
 	s.wake()
 }
 
@@ -238,6 +252,7 @@ func (s *session) fin(p *plane) error {
 
 // take does with a frame what both sides do with it, and leaves the rest to its own side. With the lock.
 func (s *session) take(payload []byte, p *plane) error {
+	s.traffic.Received += 4 + len(payload)
 	f, err := Decode(payload)
 	if err == nil {
 		err = Check(f, !s.client, p.name)
@@ -254,15 +269,21 @@ func (s *session) take(payload []byte, p *plane) error {
 	case Body:
 		return s.takeBody(f)
 	case Credit:
-		s.credit += int64(f.Bytes)
+		if s.credit += int64(f.Bytes); s.credit > maxCredit {
+			return violation("credit of %d bytes", s.credit)
+		}
 		s.wake()
 	case Ping:
+		s.traffic.Pings++
 		s.send(s.control, Frame{Type: Pong, Data: f.Data})
 	case Pong:
-		if done := s.pings[f.Data]; done != nil {
-			delete(s.pings, f.Data)
-			close(done)
+		done := s.pings[f.Data]
+		if done == nil {
+			return violation("a PONG to no PING")
 		}
+		delete(s.pings, f.Data)
+		close(done)
+		s.wake()
 	default:
 		return s.handle(f, p)
 	}
@@ -274,13 +295,14 @@ func (s *session) takeHello(f Frame, p *plane) error {
 		return violation("a HELLO of another session")
 	}
 	p.hello = true
+	s.wake()
+	if p.name == Data {
+		return nil
+	}
 	for _, setting := range f.Settings {
 		s.peer[setting.Key] = setting.Value
 	}
-	if p.name == Control {
-		s.credit += int64(s.peer[keyCredit])
-	}
-	s.wake()
+	s.credit = int64(s.peer[keyCredit])
 	return nil
 }
 
@@ -291,7 +313,7 @@ func (s *session) takeBody(f Frame) error {
 		return violation("more bytes than there was credit for")
 	}
 	s.owed += count
-	if s.owed > s.settings.Credit/4 {
+	if s.owed >= min(maxOwed, max(1, s.settings.Credit/2)) {
 		s.send(s.control, Frame{Type: Credit, Bytes: s.owed})
 		s.granted += int64(s.owed)
 		s.owed = 0
@@ -310,8 +332,9 @@ func (s *session) takeBody(f Frame) error {
 	return s.handle(message.head, nil)
 }
 
-// sendLarge sends a message on the data stream, in turns with others and as credit allows.
-func (s *session) sendLarge(ctx context.Context, head Frame, rest []byte) error {
+// sendLarge sends a message on the data stream, in turns with others and as credit allows; sent is called with the last piece,
+// with the lock.
+func (s *session) sendLarge(ctx context.Context, head Frame, rest []byte, sent func()) error {
 	head.Flags |= flagLarge
 	if err := s.await(ctx, func() bool {
 		if s.data == nil || s.underWay == maxUnderWay {
@@ -343,6 +366,9 @@ func (s *session) sendLarge(ctx context.Context, head Frame, rest []byte) error 
 			s.credit -= int64(piece)
 			rest = rest[piece:]
 			s.send(s.data, f)
+			if last {
+				sent()
+			}
 			return true
 		}); err != nil {
 			return err
