@@ -3,9 +3,6 @@ import type { Client } from '../../src/index.ts'
 import type { TestHost } from './hosts.ts'
 import { PROTOCOL } from './rpc.ts'
 
-/** {@link PROTOCOL} as it is called on the mux wire. */
-export const MUX: string = `${PROTOCOL}/mux/1`
-
 /** The wire of each stream that a client has open. */
 export function wiresOf(client: Client): string[] {
   return client.getConnectionsInfo().map(({ wire }) => wire)
