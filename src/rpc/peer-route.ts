@@ -74,14 +74,13 @@ export class PeerRoute implements Sweepable, PlaceHolder {
     try {
       for (let turn = 1; ; turn += 1) {
         const session = this.#current() ?? (await this.#choose(cancellation))
-        if (session === undefined) {
-          return await this.#plain().request(request.payload.frame, cancellation)
-        }
+        const { payload, metadata, onMetadata } = request
         try {
-          const { payload, metadata, onMetadata } = request
+          if (session === undefined) return await this.#plain().request(payload.frame, cancellation)
           return await session.request({ body: payload.body, metadata, onMetadata }, cancellation)
         } catch (error) {
-          if (session.isOpen || turn === TURNS || !isTurnedAway(error) || cancellation.reason !== undefined) throw error
+          const isInVain = session === undefined ? !this.#mayHaveMux(error) : session.isOpen || !isTurnedAway(error)
+          if (isInVain || turn === TURNS || cancellation.reason !== undefined) throw error
         }
       }
     } finally {
@@ -223,6 +222,11 @@ export class PeerRoute implements Sweepable, PlaceHolder {
     } finally {
       this.#openings.delete(cancellation)
     }
+  }
+
+  /** Whether a peer that was known to have the plain wire alone may have changed to the other: then it is offered both. */
+  #mayHaveMux(error: unknown): boolean {
+    return this.#init.options.wire === 'auto' && isUnsupported(error)
   }
 
   #plain(): StreamPool {

@@ -93,10 +93,10 @@ function writeForEver(socket: Socket): void {
   fill()
 }
 
-async function call(address: string, protocol: string, calls: number): Promise<void> {
-  const client = new Client(await createHost())
+async function call({ address, protocol, calls, bytes = 10 }: Extract<Role, { kind: 'caller' }>): Promise<void> {
+  const client = new Client(await createHost(), { enableCompression: false })
   report({ kind: 'ready', address: '' })
-  await Promise.all(Array.from({ length: calls }, () => client.send(address, protocol, new Uint8Array(10))))
+  await Promise.all(Array.from({ length: calls }, () => client.send(address, protocol, new Uint8Array(bytes))))
 }
 
 async function readSlowly(bytesPerSecond: number): Promise<void> {
@@ -158,7 +158,7 @@ async function main(role: Role): Promise<void> {
     case 'socket-server':
       return serveSockets()
     case 'caller':
-      return call(role.address, role.protocol, role.calls)
+      return call(role)
     case 'slow-reader':
       return readSlowly(role.bytesPerSecond)
     case 'writer':

@@ -6,7 +6,7 @@ export type Role =
   | { kind: 'many-servers'; count: number }
   | { kind: 'measured-server'; options: ServerOptions }
   | { kind: 'socket-server' }
-  | { kind: 'caller'; address: string; protocol: string; calls: number }
+  | { kind: 'caller'; address: string; protocol: string; calls: number; bytes?: number }
   | { kind: 'slow-reader'; bytesPerSecond: number }
   | { kind: 'writer'; address: string; bytes: number }
 
