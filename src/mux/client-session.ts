@@ -10,6 +10,7 @@ import { Channel, type Message, newToken, type Receipt } from './channel.ts'
 import { ClientCall, type MuxRequest } from './client-call.ts'
 import { DataOpener } from './data-opener.ts'
 import { Plane, UNHELD } from './plane.ts'
+import { tooLarge } from './refusals.ts'
 import { errorOf } from './remote-error.ts'
 
 /** How long a peer may take to end a session that is not needed any more, in ms. */
@@ -53,7 +54,10 @@ export class ClientSession {
     this.#compressor = createCompressor(options)
     this.#dataOpener = new DataOpener(
       () => init.openData(),
-      error => this.#onNoData(this.#asPointSubError(error))
+      error => {
+        // Without a data stream there are small messages still.
+        for (const call of this.#calls.values()) if (call.isLarge) this.#fail(call, this.#asPointSubError(error))
+      }
     )
     const settings = { encodings: READABLE, maxBody: options.maxBlockSize }
     this.#channel = new Channel(new Plane(conn, UNHELD), newToken(), settings, {
@@ -206,8 +210,7 @@ export class ClientSession {
   #isTooLarge(call: ClientCall, { size }: Message): boolean {
     const { maxBlockSize } = this.#init.options
     if (size <= maxBlockSize) return false
-    const message = `the peer announced an answer of ${size} bytes; maxBlockSize is ${maxBlockSize}`
-    this.#cancel(call, this.#error('ERR_MESSAGE_TOO_LARGE', message))
+    this.#cancel(call, tooLarge('an answer', size, maxBlockSize))
     return true
   }
 
@@ -281,11 +284,6 @@ export class ClientSession {
     this.lastActive = performance.now()
     if (this.#waiting.size > 0) this.#startWaiting()
     this.#endWhenDone()
-  }
-
-  /** Without a data stream there are small messages still. */
-  #onNoData(error: PointSubError): void {
-    for (const call of this.#calls.values()) if (call.isLarge) this.#fail(call, error)
   }
 
   get #names(): { peer: string; protocol: string } {

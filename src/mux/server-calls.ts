@@ -11,11 +11,9 @@ import type { Channel, Message, Receipt } from './channel.ts'
 import { Deadlines } from './deadlines.ts'
 import { IncomingBody } from './incoming-body.ts'
 import { messageFrame, SMALL } from './plane.ts'
+import { overloaded, tooLarge } from './refusals.ts'
 import { type FailureInit, failureOf } from './remote-error.ts'
 import { ServerCall } from './server-call.ts'
-
-/** When a client that asked for too much may come back, in ms. */
-const RETRY_AFTER = 100
 
 export interface ServerCallsInit {
   readonly options: ServerSettings
@@ -137,13 +135,8 @@ export class ServerCalls {
 
   #refusalOf({ size }: Message): PointSubError | undefined {
     const { maxBlockSize, maxConcurrentRequestsPerConn } = this.#init.options
-    if (size > maxBlockSize) {
-      return this.#error('ERR_MESSAGE_TOO_LARGE', `the peer takes requests of ${maxBlockSize} bytes, not of ${size}`)
-    }
-    if (this.#count >= maxConcurrentRequestsPerConn) {
-      const details = { retryable: true, retryAfter: RETRY_AFTER }
-      return new PointSubError('ERR_OVERLOADED', 'too many requests are in flight on one stream', details)
-    }
+    if (size > maxBlockSize) return tooLarge('a request', size, maxBlockSize)
+    if (this.#count >= maxConcurrentRequestsPerConn) return overloaded('too many requests are in flight on one stream')
     return this.#init.refusal()
   }
 
@@ -156,11 +149,11 @@ export class ServerCalls {
   }
 
   /** Until threads are done with its body a call has its place and its bytes, whether anybody still wants it or not. */
-  #whenCoded<T>(call: ServerCall, coding: Promise<T>, next: (result: T) => void): void {
+  #whenCoded<T>(call: ServerCall, coding: Promise<T>, proceed: (result: T) => void): void {
     call.isCoding = true
     void coding.then(result => {
       call.isCoding = false
-      if (call.aborted === undefined) next(result)
+      if (call.aborted === undefined) proceed(result)
       else this.#onHandled(call)
     })
   }

@@ -8,13 +8,12 @@ import { algorithmsOf, createCompressor, READABLE } from './bodies.ts'
 import { Channel } from './channel.ts'
 import type { Plane } from './plane.ts'
 import { ProgressWatch } from './progress-watch.ts'
+import { outOfMemory, serverClosed } from './refusals.ts'
 import type { ServerCall } from './server-call.ts'
 import { ServerCalls } from './server-calls.ts'
 
 /** How long a client may take to end a session that is over, in ms. */
 const LINGER = 1_000
-/** When a client whose request there was no memory for may come back, in ms. */
-const RETRY_AFTER = 100
 /** How a session may end between two requests without anything being wrong. */
 const ENDS: ReadonlySet<string> = new Set<ErrorCode>(['ERR_CONNECTION_LOST', 'ERR_STREAM_RESET', 'ERR_STREAM_CLOSED'])
 /** Why a session takes no more requests, as GOAWAY says it. */
@@ -116,9 +115,7 @@ export class ServerSession implements MemoryHolder {
 
   /** Ends the session now; callers are told why. */
   kill(reason: PointSubError): void {
-    if (!this.#isOver) {
-      this.#calls.refuseAll(new PointSubError('ERR_SERVER_CLOSED', 'the server ended the request', { retryable: true }))
-    }
+    if (!this.#isOver) this.#calls.refuseAll(serverClosed('the server ended the request'))
     this.#channel.fail(reason)
   }
 
@@ -141,13 +138,8 @@ export class ServerSession implements MemoryHolder {
   }
 
   #refusal(): PointSubError | undefined {
-    if (this.#goingAway) {
-      return new PointSubError('ERR_SERVER_CLOSED', 'the server takes no more requests', { retryable: true })
-    }
-    if (this.#share.isOver) {
-      const details = { retryable: true, retryAfter: RETRY_AFTER }
-      return new PointSubError('ERR_MEMORY_LIMIT', 'the requests of the peer hold too many bytes', details)
-    }
+    if (this.#goingAway) return serverClosed('the server takes no more requests')
+    if (this.#share.isOver) return outOfMemory()
     return this.#init.refusal()
   }
 

@@ -4,14 +4,12 @@ import type { MemoryBudget } from '../core/memory-budget.ts'
 import type { ServerSettings } from '../core/options.ts'
 import { encodePairs } from '../frame/pairs.ts'
 import { Plane } from '../mux/plane.ts'
+import { overloaded } from '../mux/refusals.ts'
 import type { ServerCall } from '../mux/server-call.ts'
 import { ServerSession } from '../mux/server-session.ts'
 import { HandlerCall } from './handler-call.ts'
 import { MuxStream } from './mux-stream.ts'
 import type { Counters, Handler } from './types.ts'
-
-/** When a client that asked for too much may come back, in ms. */
-const RETRY_AFTER = 100
 
 export interface MuxServiceInit {
   /** Without the suffix of the wire. */
@@ -61,8 +59,7 @@ export class MuxService {
   #refusal(): PointSubError | undefined {
     const { metrics, options } = this.#init
     if (metrics.activeRequests < options.maxConcurrentRequests) return undefined
-    const details = { retryable: true, retryAfter: RETRY_AFTER }
-    return new PointSubError('ERR_OVERLOADED', 'the peer handles as many requests as it takes on', details)
+    return overloaded('the peer handles as many requests as it takes on')
   }
 
   #handle(conn: Conn, call: ServerCall, body: Uint8Array): void {

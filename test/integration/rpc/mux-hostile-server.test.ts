@@ -47,7 +47,12 @@ const errorWith = (code: string, message = ''): Sendable => ({
 /** An ERROR of request 1 whose message is longer than it may be. */
 const longError = ((): Uint8Array => {
   const head = join(Uint8Array.of(3), u32(1), Uint8Array.of(0), u32(0), Uint8Array.of(5), bytesOf('ERR_X'))
-  const content = join(head, Uint8Array.of(4_097 >> 8, 4_097 & 255), new Uint8Array(4_097).fill(65), Uint8Array.of(0, 0))
+  const content = join(
+    head,
+    Uint8Array.of(4_097 >> 8, 4_097 & 255),
+    new Uint8Array(4_097).fill(65),
+    Uint8Array.of(0, 0)
+  )
   return join(u32(content.byteLength), content)
 })()
 
@@ -122,7 +127,8 @@ describe('every call of a session fails, and nothing is left, when its server se
     )
   )
 
-  const hello = (stream: 'control' | 'data') => (token: Uint8Array) => ({ type: 'hello', stream, token, settings: {} }) as const
+  const hello = (stream: 'control' | 'data') => (token: Uint8Array) =>
+    ({ type: 'hello', stream, token, settings: {} }) as const
   const dataHellos: Record<string, (token: Uint8Array) => Sendable> = {
     'a HELLO of another session on the data stream': token => hello('data')(token.map(byte => byte ^ 1)),
     'a HELLO of a control stream on the data stream': hello('control'),
@@ -140,7 +146,8 @@ describe('every call of a session fails, and nothing is left, when its server se
     'a HELLO of another session': token => hello('control')(token.map(byte => byte ^ 1)),
     'a HELLO of a data stream': hello('data'),
     'an answer before its HELLO': () => answerOf(1, NOTHING),
-    'a HELLO that allows no request': token => patched({ ...hello('control')(token), settings: { maxRequests: 1 } }, 18, 0)
+    'a HELLO that allows no request': token =>
+      patched({ ...hello('control')(token), settings: { maxRequests: 1 } }, 18, 0)
   }
   it.for(Object.entries(firsts))('%s', ([, first]) =>
     against(

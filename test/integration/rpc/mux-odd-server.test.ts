@@ -39,7 +39,10 @@ it('a server that answers a request again and again: one answer is decompressed,
     async client => {
       const before = await arrayBufferBytes()
       const memory = watchMost(() => process.memoryUsage().arrayBuffers)
-      expect(await failureOf(played.send(client, bytesOf('one')))).toMatchObject({ code: 'ERR_INVALID_FRAME', sent: true })
+      expect(await failureOf(played.send(client, bytesOf('one')))).toMatchObject({
+        code: 'ERR_INVALID_FRAME',
+        sent: true
+      })
       expect(inMiB(memory.stop() - before)).toBeLessThan(100)
     },
     { server: { settings } }

@@ -1,0 +1,28 @@
+import { PointSubError } from '../core/errors.ts'
+
+/** When a client that asked for too much may come back, in ms. */
+const RETRY_AFTER = 100
+
+/** For a request that came too late. */
+export function serverClosed(message: string): PointSubError {
+  return new PointSubError('ERR_SERVER_CLOSED', message, { retryable: true })
+}
+
+/** For a request that there is no memory for. */
+export function outOfMemory(): PointSubError {
+  const details = { retryable: true, retryAfter: RETRY_AFTER }
+  return new PointSubError('ERR_MEMORY_LIMIT', 'the requests of the peer hold too many bytes', details)
+}
+
+/** For a request above what is handled at once. */
+export function overloaded(message: string): PointSubError {
+  return new PointSubError('ERR_OVERLOADED', message, { retryable: true, retryAfter: RETRY_AFTER })
+}
+
+/** For a message that is not taken because of its size. */
+export function tooLarge(what: string, size: number, maxBlockSize: number): PointSubError {
+  return new PointSubError(
+    'ERR_MESSAGE_TOO_LARGE',
+    `${what} of ${size} bytes is more than maxBlockSize, ${maxBlockSize}`
+  )
+}
