@@ -61,7 +61,7 @@ export class ClientSession {
     )
     const settings = { encodings: READABLE, maxBody: options.maxBlockSize }
     this.#channel = new Channel(new Plane(conn, UNHELD), newToken(), settings, {
-      onMessage: (message, body) => this.#onAnswer(message, body),
+      onMessage: (message, body) => this.#decode(this.#answered(message), message, body),
       onLarge: message => this.#onLarge(message),
       onFrame: frame => this.#onFrame(frame),
       onHello: ({ encodings }) => {
@@ -164,18 +164,13 @@ export class ClientSession {
   #cancel(call: ClientCall, reason: PointSubError): void {
     if (call.settled) return
     call.withdrawFrom(this.#channel.control)
-    this.#channel.forget(call.id)
     const plane = call.isLarge ? this.#channel.data : this.#channel.control
     if (call.sent) plane?.sendFrame({ type: 'cancel', id: call.id })
     this.#fail(call, reason)
   }
 
-  #onAnswer(message: Message, body: Uint8Array): void {
-    const call = this.#answered(message)
-    if (call !== undefined) this.#decode(call, message, body)
-  }
-
-  #decode(call: ClientCall, message: Message, body: Uint8Array): void {
+  #decode(call: ClientCall | undefined, message: Message, body: Uint8Array): void {
+    if (call === undefined) return
     const decoded = tryDecode(message, body)
     if (decoded instanceof Promise) void decoded.then(result => this.#settle(call, message, result))
     else this.#settle(call, message, decoded)
@@ -271,6 +266,7 @@ export class ClientSession {
   }
 
   #fail(call: ClientCall, error: PointSubError): void {
+    this.#channel.forget(call.id)
     if (call.isLarge) this.#channel.sender.remove(call.id)
     call.reject(error.with({ ...this.#names, sent: call.sent }))
     this.#remove(call)

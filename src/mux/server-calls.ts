@@ -159,10 +159,7 @@ export class ServerCalls {
   }
 
   #handle(call: ServerCall, request: Uint8Array | PointSubError): void {
-    if (request instanceof PointSubError) {
-      this.#giveUp(call, request, true)
-      return
-    }
+    if (request instanceof PointSubError) return this.#giveUp(call, request, true)
     this.#hold(call, request.byteLength)
     if (call.aborted !== undefined) return
     call.isHandling = true

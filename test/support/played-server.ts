@@ -38,12 +38,13 @@ export class PlayedServer {
   ): Promise<void> {
     const { pair } = this
     await handleMux(pair.server, server, async session => void (await play(session)))
+    const client = new Client(pair.client, { maxRetries: 0, wire: 'mux', ...options })
     try {
-      const client = new Client(pair.client, { maxRetries: 0, wire: 'mux', ...options })
       await call(client)
       await client.close()
       await nothingLeft(MUX, pair.both)
     } finally {
+      await client.close()
       await pair.server.unhandle(MUX)
     }
   }

@@ -7,7 +7,7 @@ import { arrayBufferBytes, arrayBuffersWithin, inMiB } from '../../support/heap.
 import { streamsOf } from '../../support/leftovers.ts'
 import { watchMost } from '../../support/peers.ts'
 import { PlayedServer } from '../../support/played-server.ts'
-import { answerOf, MUX, type RawMuxServer } from '../../support/raw-mux.ts'
+import { answerOf, bodyOf, largeAnswer, MUX, type RawMuxServer } from '../../support/raw-mux.ts'
 import { repeat } from '../../support/rpc.ts'
 import { turn, until } from '../../support/until.ts'
 
@@ -18,14 +18,14 @@ afterAll(() => played.stop())
 const settings: Settings = { maxRequests: 10, credit: MIB }
 
 /** Answers every small request with itself. */
-async function serve({ control }: RawMuxServer): Promise<void> {
-  control.stream.addEventListener('message', () => {
+function serve({ control }: RawMuxServer): void {
+  const answer = (): void => {
     for (const frame of control.frames.splice(0)) {
       if (frame.type === 'request') control.send(answerOf(frame.id, frame.body))
     }
-  })
-  await turn()
-  control.stream.dispatchEvent(new Event('message-of-the-past'))
+  }
+  answer()
+  control.stream.addEventListener('message', answer)
 }
 
 it('a server that answers a request again and again: one answer is decompressed, and the session fails', () =>
@@ -111,6 +111,33 @@ it('a server that goes away at once each time: a call fails after a few sessions
   )
 })
 
+it('a server that begins answers and then fails them: nothing is kept of those', () =>
+  played.against(
+    async ({ control, data }) => {
+      control.send({ type: 'want' })
+      const stream = await data
+      for (let count = 0; count < 50; count += 1) {
+        const { id } = await control.next('request')
+        stream.send(largeAnswer(id, 4 * MIB), bodyOf(id, new Uint8Array(300 * KIB)))
+        await until(
+          'credit comes for it',
+          () => control.frames.reduce((sum, frame) => sum + (frame.type === 'credit' ? frame.bytes : 0), 0),
+          credit => credit > count * 300 * KIB
+        )
+        const rest = { retryable: false, notProcessed: false, retryAfter: 0, details: undefined }
+        control.send({ type: 'error', id, code: 'ERR_LATER', message: 'not now', ...rest })
+      }
+    },
+    async client => {
+      const before = await arrayBufferBytes()
+      for (let count = 0; count < 50; count += 1) {
+        expect(await failureOf(played.send(client, bytesOf('one')))).toMatchObject({ code: 'ERR_LATER', remote: true })
+      }
+      await arrayBuffersWithin(20 * MIB, before)
+    },
+    { server: { settings } }
+  ))
+
 it('a server that asks for a data stream 10,000 times gets one', () => {
   let most = 0
   return played.against(
@@ -148,11 +175,9 @@ it('a server that never reads: what callers have given up is not kept for it, an
         })
       await sendSome()
       await arrayBuffersWithin(10 * MIB, before)
-      await until(
-        'the session is given up',
-        () => client.getConnectionsInfo().length,
-        sessions => sessions === 0
-      )
+      // A call that can wait finds out that the peer is silent.
+      expect(await failureOf(played.send(client, bytesOf('one')))).toMatchObject({ code: 'ERR_TIMEOUT' })
+      expect(client.getConnectionsInfo()).toEqual([])
     },
     { server: { settings: { maxRequests: 1_000 } }, client: { readTimeout: 1_000 } }
   ))
