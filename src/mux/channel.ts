@@ -138,18 +138,17 @@ export class Channel {
     this.#receiving.delete(id)
   }
 
-  /**
-   * Pings a peer that has been silent for half of `timeout` ms since `asked`, and gives it up when it does not answer in
-   * that time.
-   */
-  checkPeer(now: number, asked: number, timeout: number): void {
-    if (this.#ping !== undefined) {
-      if (now - this.#ping.since <= timeout) return
-      this.fail(new PointSubError('ERR_TIMEOUT', `the peer has not answered a ping for readTimeout, ${timeout} ms`))
-    } else if (now - Math.max(this.lastReceived, asked) > timeout / 2) {
-      this.#ping = { bytes: crypto.getRandomValues(new Uint8Array(8)), since: now }
-      this.control.sendFrame({ type: 'ping', bytes: this.#ping.bytes })
-    }
+  /** Asks the peer whether it is there, unless it has been asked already. */
+  ping(now: number): void {
+    if (this.#ping !== undefined || this.#failed) return
+    this.#ping = { bytes: crypto.getRandomValues(new Uint8Array(8)), since: now }
+    this.control.sendFrame({ type: 'ping', bytes: this.#ping.bytes })
+  }
+
+  /** Gives a peer up that has not answered a ping for `timeout` ms. */
+  checkPeer(now: number, timeout: number): void {
+    if (this.#ping === undefined || now - this.#ping.since <= timeout) return
+    this.fail(new PointSubError('ERR_TIMEOUT', `the peer has not answered a ping for readTimeout, ${timeout} ms`))
   }
 
   /** Sends what waits and ends both streams; a peer that does not end its side is reset after `linger` ms. */

@@ -144,18 +144,17 @@ export class ServerCalls {
     this.#hold(call, message.encoding === 0 ? body.byteLength : body.byteLength + message.size)
     if (call.aborted !== undefined) return
     const decoded = tryDecode(message, body)
-    if (decoded instanceof Promise) this.#whenCoded(call, decoded, result => this.#handle(call, result))
+    if (decoded instanceof Promise) void this.#whenCoded(call, decoded, result => this.#handle(call, result))
     else this.#handle(call, decoded)
   }
 
   /** Until threads are done with its body a call has its place and its bytes, whether anybody still wants it or not. */
-  #whenCoded<T>(call: ServerCall, coding: Promise<T>, proceed: (result: T) => void): void {
+  async #whenCoded<T>(call: ServerCall, coding: Promise<T>, next: (result: T) => void): Promise<void> {
     call.isCoding = true
-    void coding.then(result => {
-      call.isCoding = false
-      if (call.aborted === undefined) proceed(result)
-      else this.#onHandled(call)
-    })
+    const result = await coding
+    call.isCoding = false
+    if (call.aborted === undefined) next(result)
+    else this.#onHandled(call)
   }
 
   #handle(call: ServerCall, request: Uint8Array | PointSubError): void {
@@ -181,12 +180,9 @@ export class ServerCalls {
     // copy of a large one would take too long.
     const own = body.byteLength > SMALL && body.byteLength <= MAX_INLINE_BODY ? body.slice() : body
     const compressed = this.#init.compressor.compress(own)
-    if (!(compressed instanceof Promise)) {
-      this.#send(call, own, metadata, compressed)
-      return
-    }
+    if (!(compressed instanceof Promise)) return this.#send(call, own, metadata, compressed)
     this.#hold(call, body.byteLength)
-    this.#whenCoded(call, compressed, result => {
+    void this.#whenCoded(call, compressed, result => {
       this.#hold(call, 0)
       this.#send(call, own, metadata, result)
     })

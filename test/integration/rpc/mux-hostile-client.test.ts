@@ -205,10 +205,10 @@ describe('a data stream is refused, and its session goes on, when', () => {
       return session.tryOpenData({ type: 'hello', stream: 'data', token: session.token, settings: {} })
     }))
 
-  it('it says that it is another control stream', () =>
+  it('its HELLO is that of a control stream', () =>
     refused(session => session.tryOpenData({ type: 'hello', stream: 'control', token: session.token, settings: {} })))
 
-  it('it is of another peer', async () => {
+  it('a third peer opens it', async () => {
     await using other = await ourHost()
     const connection = await other.dial(addressOf(rpc.pair.server))
     await refused(session => {

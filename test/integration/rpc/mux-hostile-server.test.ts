@@ -41,9 +41,10 @@ function patched(frame: Sendable, at: number, ...bytes: number[]): Uint8Array {
 }
 
 const ping = (byte: number): Sendable => ({ type: 'ping', bytes: new Uint8Array(8).fill(byte) })
-const errorWith = (code: string, message = ''): Sendable => ({
-  ...{ type: 'error', id: 1, retryable: false, notProcessed: false, retryAfter: 0, code, message, details: undefined }
-})
+const errorWith = (code: string, message = ''): Sendable => {
+  const rest = { retryable: false, notProcessed: false, retryAfter: 0, details: undefined }
+  return { type: 'error', id: 1, code, message, ...rest }
+}
 /** An ERROR of request 1 whose message is longer than it may be. */
 const longError = ((): Uint8Array => {
   const head = join(Uint8Array.of(3), u32(1), Uint8Array.of(0), u32(0), Uint8Array.of(5), bytesOf('ERR_X'))
