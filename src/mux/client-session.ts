@@ -117,13 +117,18 @@ export class ClientSession {
 
   /** Looks for calls, and for a peer, that take too long. */
   sweep(now: number): void {
-    if (this.#calls.size === 0) return
-    const { options } = this.#init
+    const { readTimeout, writeTimeout } = this.#init.options
     for (const call of this.#calls.values()) {
-      const overdue = call.overdue(now, options)
+      const overdue = call.overdue(now, { readTimeout, writeTimeout })
       if (overdue !== undefined) this.#cancel(call, this.#error('ERR_TIMEOUT', `the peer took longer to ${overdue}`))
+      else if (this.#isSilentSince(call) && now - call.lastActive > readTimeout / 2) this.#channel.ping(now)
     }
-    this.#channel.checkPeer(now, this.lastActive, options.readTimeout)
+    this.#channel.checkPeer(now, readTimeout)
+  }
+
+  /** Whether nothing has come of the peer since a call was last active: then it may be gone. */
+  #isSilentSince(call: ClientCall): boolean {
+    return this.#channel.lastReceived < call.lastActive
   }
 
   #enqueue(call: ClientCall, compressed: Compressed | undefined): void {
@@ -166,6 +171,7 @@ export class ClientSession {
     call.withdrawFrom(this.#channel.control)
     const plane = call.isLarge ? this.#channel.data : this.#channel.control
     if (call.sent) plane?.sendFrame({ type: 'cancel', id: call.id })
+    if (call.sent && this.#isSilentSince(call)) this.#channel.ping(performance.now())
     this.#fail(call, reason)
   }
 
@@ -192,21 +198,17 @@ export class ClientSession {
 
   /** The call that an answer is for, if somebody still waits for it and it can be taken. */
   #answered(message: Message): ClientCall | undefined {
-    const { type, id } = message
+    const { type, id, size } = message
     if (type !== 'answer' || id > this.#lastId) throw this.#error('ERR_INVALID_FRAME', 'the peer answered no request')
     const call = this.#calls.get(id)
     // Each answer may cost a decompression.
     if (call?.isAnswered === true) throw this.#error('ERR_INVALID_FRAME', 'the peer answered a request twice')
-    if (call === undefined || this.#isTooLarge(call, message)) return undefined
+    if (call === undefined) return undefined
     call.isAnswered = true
-    return call
-  }
-
-  #isTooLarge(call: ClientCall, { size }: Message): boolean {
     const { maxBlockSize } = this.#init.options
-    if (size <= maxBlockSize) return false
+    if (size <= maxBlockSize) return call
     this.#cancel(call, tooLarge('an answer', size, maxBlockSize))
-    return true
+    return undefined
   }
 
   #settle(call: ClientCall, { metadata }: Message, result: Uint8Array | PointSubError): void {
