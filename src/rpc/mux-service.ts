@@ -79,8 +79,10 @@ export class MuxService {
         return
       }
       this.#onHandled(call)
-      metrics.bytesWritten += bytes.byteLength
+      if (call.aborted !== undefined) return
       call.answer(bytes, pairs)
+      if (call.aborted === undefined) metrics.bytesWritten += bytes.byteLength
+      else metrics.failedRequests += 1
     }
     handlerCall.run(handler, answer, fail)
   }

@@ -61,6 +61,11 @@ export class Rpc implements AsyncDisposable {
     return this.client.send(this.address, PROTOCOL, request, options)
   }
 
+  /** On the mux wire a client knows by its first answer how much its peer takes. */
+  async greet(): Promise<void> {
+    await this.send(new Uint8Array(0))
+  }
+
   /** Streams of {@link PROTOCOL} open on the client's host. */
   get openStreams(): number {
     return streamsOf(PROTOCOL, this.pair.client).length
@@ -93,13 +98,14 @@ export class Rpc implements AsyncDisposable {
   }
 }
 
-/** A handler that answers when it is told to, and tells how many requests wait. */
+/** A handler that answers when it is told to, and tells how many requests wait; empty ones pass. */
 export class Gate {
   #waiting: (() => void)[] = []
   /** Requests that came, over all. */
   entered = 0
 
   readonly handler: Handler = async request => {
+    if (request.byteLength === 0) return request
     this.entered += 1
     await new Promise<void>(resolve => this.#waiting.push(resolve))
     return request
