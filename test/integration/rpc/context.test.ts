@@ -4,6 +4,7 @@ import { bytesOf, textOf } from '../../support/bytes.ts'
 import { failureOf } from '../../support/failures.ts'
 import { PROTOCOL, Rpc } from '../../support/rpc.ts'
 import { until } from '../../support/until.ts'
+import { WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 
@@ -39,28 +40,38 @@ class Worker {
   }
 }
 
-describe("a handler's context", () => {
+/** Waits until only the stream of the last call is left. */
+async function aloneOnServer(rpc: Rpc): Promise<void> {
+  await until(
+    'the server has lost the other stream',
+    () => rpc.servedStreams,
+    streams => streams === 1
+  )
+}
+
+describe.each(WIRES)("a handler's context on the %s wire", wire => {
   it('tells who asks, and by which protocol', async () => {
     const handler: Handler = (_, { peer, protocol }) => bytesOf(`${peer.toString()} ${protocol}`)
-    await using rpc = await Rpc.create({ handler })
+    await using rpc = await Rpc.create({ wire, handler })
     expect(textOf(await rpc.send(HELLO))).toBe(`${rpc.pair.client.peerId.toString()} ${PROTOCOL}`)
   })
 
   it('has a signal that is aborted when the caller aborts', async () => {
     const worker = new Worker()
-    await using rpc = await Rpc.create({ handler: worker.handler })
+    await using rpc = await Rpc.create({ wire, handler: worker.handler })
     const controller = new AbortController()
     const call = failureOf(rpc.send(HELLO, { signal: controller.signal }))
     await worker.busy(1)
     controller.abort()
     await worker.stopped(1)
     expect(await call).toMatchObject({ code: 'ERR_ABORTED' })
+    await rpc.client.close()
     await rpc.nothingLeft()
   })
 
   it("has a signal that is aborted when the caller's time is over", async () => {
     const worker = new Worker()
-    await using rpc = await Rpc.create({ handler: worker.handler })
+    await using rpc = await Rpc.create({ wire, handler: worker.handler })
     await rpc.pair.connect()
     const call = failureOf(rpc.send(HELLO, { timeout: 100 }))
     await worker.stopped(1)
@@ -69,7 +80,7 @@ describe("a handler's context", () => {
 
   it('has a signal that is aborted when the client is closed', async () => {
     const worker = new Worker()
-    await using rpc = await Rpc.create({ handler: worker.handler })
+    await using rpc = await Rpc.create({ wire, handler: worker.handler })
     const calls = Promise.all(Array.from({ length: 10 }, () => failureOf(rpc.send(HELLO))))
     await worker.busy(10)
     await rpc.client.close()
@@ -80,7 +91,7 @@ describe("a handler's context", () => {
 
   it('has a signal that is aborted when the connection is lost', async () => {
     const worker = new Worker()
-    await using rpc = await Rpc.create({ handler: worker.handler })
+    await using rpc = await Rpc.create({ wire, handler: worker.handler })
     const call = failureOf(rpc.send(HELLO))
     await worker.busy(1)
     rpc.pair.client.getConnections()[0]?.abort(new Error('cut'))
@@ -93,22 +104,22 @@ describe("a handler's context", () => {
     let ask: (() => boolean) | undefined
     let answer: (() => void) | undefined
     const handler: Handler = (request, context) => {
+      if (request.byteLength === 0) return request
       ask = () => context.signal.aborted
       return new Promise(resolve => {
         answer = () => resolve(request)
       })
     }
-    await using rpc = await Rpc.create({ handler })
+    await using rpc = await Rpc.create({ wire, handler })
     await rpc.pair.connect()
     const call = failureOf(rpc.send(HELLO, { timeout: 100 }))
     await call
-    await until(
-      'the server has lost the stream',
-      () => rpc.servedStreams,
-      streams => streams === 0
-    )
+    // What comes behind the news that it was given up.
+    await rpc.send(new Uint8Array(0))
+    if (wire === 'plain') await aloneOnServer(rpc)
     expect(ask?.()).toBe(true)
     answer?.()
+    await rpc.client.close()
     await rpc.nothingLeft()
   })
 
@@ -118,7 +129,7 @@ describe("a handler's context", () => {
       signals.push(signal)
       return request
     }
-    await using rpc = await Rpc.create({ handler })
+    await using rpc = await Rpc.create({ wire, handler })
     for (let index = 0; index < 5; index += 1) await rpc.send(HELLO)
     expect(new Set(signals).size).toBe(5)
     rpc.pair.client.getConnections()[0]?.abort(new Error('cut'))
