@@ -94,15 +94,32 @@ overEveryMuxLink(link => {
       stopped += 1
       return new Uint8Array()
     })
-    await using cancels = await called(link, host, '/hold/1.0.0', { size: 10, count: 3, concurrency: 3, 'cancel-ms': 200 })
+    await using cancels = await called(link, host, '/hold/1.0.0', {
+      size: 10,
+      count: 3,
+      concurrency: 3,
+      'cancel-ms': 200
+    })
     expect(await cancels.first('done')).toMatchObject({ failed: 3, sessions: 1 })
-    await until('the handlers stop', () => stopped, count => count === 3)
+    await until(
+      'the handlers stop',
+      () => stopped,
+      count => count === 3
+    )
     await using large = await called(link, host, '/hold/1.0.0', { size: MIB, 'cancel-ms': 500 })
     expect(await large.first('done')).toMatchObject({ failed: 1, sessions: 1 })
-    await until('the handler stops', () => stopped, count => count === 4)
+    await until(
+      'the handler stops',
+      () => stopped,
+      count => count === 4
+    )
     await using late = await called(link, host, '/hold/1.0.0', { size: 10, 'timeout-ms': 300 })
     expect(await late.first('done')).toMatchObject({ failed: 1 })
-    await until('the handler stops', () => stopped, count => count === 5)
+    await until(
+      'the handler stops',
+      () => stopped,
+      count => count === 5
+    )
   })
 
   test('a server of ours that stops answers what it has taken, and a Go client loses nothing', async () => {
@@ -116,7 +133,11 @@ overEveryMuxLink(link => {
       return request
     })
     await using go = muxSend(link, host, ECHO, { count: 20, concurrency: 20, size: 100 })
-    await until('the requests are being handled', () => seen, count => count === 20)
+    await until(
+      'the requests are being handled',
+      () => seen,
+      count => count === 20
+    )
     const stopped = server.stop({ grace: 10_000 })
     released.resolve()
     await stopped

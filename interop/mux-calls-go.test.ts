@@ -61,7 +61,13 @@ overEveryMuxLink(link => {
     await using go = await serve(link, MUX)
     await using host = await diallingHost(link)
     await using client = new Client(host, { maxRetries: 0 })
-    const metadata = { code: 'ERR_OUT_OF_TEA', retryable: 'true', 'retry-after': '1500', shop: 'closed', 'kind.of': 'Grüner' }
+    const metadata = {
+      code: 'ERR_OUT_OF_TEA',
+      retryable: 'true',
+      'retry-after': '1500',
+      shop: 'closed',
+      'kind.of': 'Grüner'
+    }
     const failed = await failureOf(client.send(go.address, '/fail/1.0.0', bytes('kein Tee für dich'), { metadata }))
     expect(failed).toMatchObject({
       code: 'ERR_OUT_OF_TEA',

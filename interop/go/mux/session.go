@@ -1,15 +1,11 @@
 package mux
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 	"time"
-
-	"github.com/libp2p/go-libp2p/core/network"
 )
 
 const (
@@ -39,18 +35,6 @@ func (s Settings) frame() []Setting {
 
 // ErrSession is how a call ends whose session did: it may have been processed.
 var ErrSession = errors.New("the session ended")
-
-// plane is one of the two streams of a session, with what waits to be written to it.
-type plane struct {
-	network.Stream
-	name    byte
-	in      *bufio.Reader
-	queue   [][]byte
-	queued  int
-	hello   bool // whether the other side's has come
-	endSoon bool // FIN behind the queue
-	ended   bool // FIN received
-}
 
 // session is what both sides have in common. One lock guards it all; whoever changes it wakes those who wait.
 type session struct {
@@ -83,12 +67,6 @@ func (s *session) Traffic() Traffic {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.traffic
-}
-
-// incoming is a large message that comes.
-type incoming struct {
-	head Frame
-	body []byte
 }
 
 func newSession(client bool, settings Settings) *session {
@@ -137,117 +115,6 @@ func (s *session) fail(err error) {
 	}
 	s.onEnd()
 	s.wake()
-}
-
-// start runs a plane: its writer and its reader. With the lock.
-func (s *session) start(p *plane) {
-	if p.name == Control {
-		s.control = p
-	} else {
-		s.data = p
-	}
-	go s.write(p)
-	go s.read(p)
-	s.wake()
-}
-
-// send queues a frame. With the lock.
-func (s *session) send(p *plane, f Frame) {
-	if s.err != nil || p == nil || p.endSoon {
-		return
-	}
-	encoded := Encode(f)
-	p.queue = append(p.queue, encoded)
-	p.queued += len(encoded)
-	s.traffic.Sent += len(encoded)
-	s.wake()
-}
-
-// finish queues a FIN. With the lock.
-func (s *session) finish(p *plane) {
-	if p != nil && !p.endSoon {
-		p.endSoon = true
-		s.wake()
-	}
-}
-
-func (s *session) write(p *plane) {
-	out := bufio.NewWriterSize(p, maxPiece)
-	for {
-		var queue [][]byte
-		end := false
-		if s.await(context.Background(), func() bool {
-			queue, p.queue, p.queued = p.queue, nil, 0
-			end = p.endSoon
-			return end || len(queue) > 0
-		}) != nil {
-			return
-		}
-		for _, encoded := range queue {
-			out.Write(encoded)
-		}
-		err := out.Flush()
-		if err == nil && end {
-			err = p.CloseWrite()
-		}
-		s.mu.Lock()
-		if err != nil {
-			s.fail(err)
-		}
-		s.wake() // those who wait for room
-		s.mu.Unlock()
-		if end {
-			return
-		}
-	}
-}
-
-func (s *session) read(p *plane) {
-	for {
-		// A client always reads: it is the server that waits, so that answers nobody takes do not pile up.
-		if s.await(context.Background(), func() bool { return s.client || s.control.queued < maxUnread }) != nil {
-			return
-		}
-		payload, err := readFrame(p.in)
-		s.mu.Lock()
-		switch {
-		case s.err != nil:
-		case err == io.EOF:
-			err = s.fin(p)
-			if err == nil {
-				s.mu.Unlock()
-				return
-			}
-			s.fail(err)
-		case err != nil:
-			s.fail(err)
-		default:
-			if err := s.take(payload, p); err != nil {
-				s.fail(err)
-			}
-		}
-		over := s.err != nil
-		s.mu.Unlock()
-		if over {
-			return
-		}
-	}
-}
-
-// fin takes the end of a stream. With the lock.
-func (s *session) fin(p *plane) error {
-	if !p.hello {
-		return violation("a stream without a HELLO")
-	}
-	if p.name == Data && len(s.incoming) > 0 {
-		return errors.New("the data stream ended within a message")
-	}
-	p.ended = true
-	if p.name == Control {
-		s.onEnd()
-	}
-	s.wake()
-	return nil
 }
 
 // take does with a frame what both sides do with it, and leaves the rest to its own side. With the lock.
@@ -303,77 +170,6 @@ func (s *session) takeHello(f Frame, p *plane) error {
 		s.peer[setting.Key] = setting.Value
 	}
 	s.credit = int64(s.peer[keyCredit])
-	return nil
-}
-
-func (s *session) takeBody(f Frame) error {
-	count := uint32(len(f.Body))
-	s.granted -= int64(count)
-	if s.granted < 0 {
-		return violation("more bytes than there was credit for")
-	}
-	s.owed += count
-	if s.owed >= min(maxOwed, max(1, s.settings.Credit/2)) {
-		s.send(s.control, Frame{Type: Credit, Bytes: s.owed})
-		s.granted += int64(s.owed)
-		s.owed = 0
-	}
-	message := s.incoming[f.ID]
-	if message == nil {
-		return nil
-	}
-	message.body = append(message.body, f.Body...)
-	tooLong := len(message.body) > int(message.head.Size)
-	if f.Flags&flagLast == 0 && !tooLong {
-		return nil
-	}
-	delete(s.incoming, f.ID)
-	message.head.Body = message.body
-	return s.handle(message.head, nil)
-}
-
-// sendLarge sends a message on the data stream, in turns with others and as credit allows; sent is called with the last piece,
-// with the lock.
-func (s *session) sendLarge(ctx context.Context, head Frame, rest []byte, sent func()) error {
-	head.Flags |= flagLarge
-	if err := s.await(ctx, func() bool {
-		if s.data == nil || s.underWay == maxUnderWay {
-			return false
-		}
-		s.underWay++
-		s.send(s.data, head)
-		return true
-	}); err != nil {
-		return err
-	}
-	defer func() {
-		s.mu.Lock()
-		s.underWay--
-		s.wake()
-		s.mu.Unlock()
-	}()
-	for last := false; !last; {
-		if err := s.await(ctx, func() bool {
-			piece := min(len(rest), maxPiece, int(s.credit))
-			if s.data.queued > maxQueued || piece == 0 && len(rest) > 0 || ctx.Err() != nil {
-				return false
-			}
-			last = piece == len(rest)
-			f := Frame{Type: Body, ID: head.ID, Body: rest[:piece]}
-			if last {
-				f.Flags = flagLast
-			}
-			s.credit -= int64(piece)
-			rest = rest[piece:]
-			s.send(s.data, f)
-			if last {
-				sent()
-			}
-			return true
-		}); err != nil {
-			return err
-		}
-	}
 	return nil
 }
 
