@@ -23,6 +23,9 @@ export const TYPE = {
   want: 10
 } as const
 
+/** Why a server takes no more requests on a session. */
+export const GOAWAY = { stop: 0, served: 1, idle: 2 } as const
+
 /** Types from here on are ignored by who does not know them. */
 export const FIRST_OPTIONAL_TYPE = 128
 

@@ -4,7 +4,7 @@ import { toPointSubError } from '../conn/stream-errors.ts'
 import type { Cancellation } from '../core/cancellation.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
 import type { ClientSettings } from '../core/options.ts'
-import type { MuxFrame } from '../frame/mux.ts'
+import { GOAWAY, type MuxFrame } from '../frame/mux.ts'
 import { algorithmsOf, createCompressor, READABLE, tryDecode } from './bodies.ts'
 import { Channel, type Message, newToken, type Receipt } from './channel.ts'
 import { ClientCall, type MuxRequest } from './client-call.ts'
@@ -43,6 +43,8 @@ export class ClientSession {
   /** Why it takes no more requests. */
   #closed: PointSubError | undefined
   readonly #dataOpener: DataOpener
+  /** Whether the peer ended it for having answered as many requests as it does on one stream. */
+  isServed = false
   /** Requests answered. */
   requests = 0
   lastActive: number = this.createdAt
@@ -213,10 +215,7 @@ export class ClientSession {
 
   #settle(call: ClientCall, { metadata }: Message, result: Uint8Array | PointSubError): void {
     if (call.settled) return
-    if (result instanceof PointSubError) {
-      this.#fail(call, result)
-      return
-    }
+    if (result instanceof PointSubError) return this.#fail(call, result)
     this.requests += 1
     this.#remove(call)
     call.resolve(result, metadata)
@@ -227,6 +226,7 @@ export class ClientSession {
       const call = this.#calls.get(frame.id)
       if (call !== undefined) this.#fail(call, errorOf(frame, this.#names))
     } else if (frame.type === 'goaway') {
+      this.isServed = frame.reason === GOAWAY.served
       // What it has taken it answers.
       this.#close(this.#error('ERR_STREAM_CLOSED', 'the peer takes no more requests on this stream'))
       this.#endWhenDone()

@@ -3,7 +3,7 @@ import { toPointSubError } from '../conn/stream-errors.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
 import type { MemoryBudget, MemoryHolder, MemoryShare } from '../core/memory-budget.ts'
 import type { ServerSettings } from '../core/options.ts'
-import type { Hello, MuxFrame } from '../frame/mux.ts'
+import { GOAWAY, type Hello, type MuxFrame } from '../frame/mux.ts'
 import { algorithmsOf, createCompressor, READABLE } from './bodies.ts'
 import { Channel } from './channel.ts'
 import type { Plane } from './plane.ts'
@@ -16,8 +16,6 @@ import { ServerCalls } from './server-calls.ts'
 const LINGER = 1_000
 /** How a session may end between two requests without anything being wrong. */
 const ENDS: ReadonlySet<string> = new Set<ErrorCode>(['ERR_CONNECTION_LOST', 'ERR_STREAM_RESET', 'ERR_STREAM_CLOSED'])
-/** Why a session takes no more requests, as GOAWAY says it. */
-const REASON = { stop: 0, served: 1, idle: 2 } as const
 
 export interface ServerSessionInit {
   readonly options: ServerSettings
@@ -155,11 +153,11 @@ export class ServerSession implements MemoryHolder {
     if (this.#calls.isDone && this.#isFinReceived) this.#end()
   }
 
-  #goAway(why: keyof typeof REASON): void {
+  #goAway(why: keyof typeof GOAWAY): void {
     if (this.#goingAway || this.#isOver) return
     this.#goingAway = true
     this.lastActive = performance.now()
-    this.#channel.control.sendFrame({ type: 'goaway', reason: REASON[why] })
+    this.#channel.control.sendFrame({ type: 'goaway', reason: GOAWAY[why] })
   }
 
   #onFin(): void {

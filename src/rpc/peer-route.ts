@@ -17,7 +17,10 @@ import { StreamPool } from './stream-pool.ts'
 import type { Sweepable } from './sweeper.ts'
 import type { WireKnowledge } from './wire-knowledge.ts'
 
-/** How often a request that a peer has turned away goes to another stream before its caller is told. */
+/**
+ * How often a request that a peer has turned away goes to another stream before its caller is told. Streams that have
+ * served their share do not count: each has got some of the requests done.
+ */
 const TURNS = 3
 /** How long a stream that was opened for nobody is kept, in ms. */
 const SPARE = 1_000
@@ -72,7 +75,7 @@ export class PeerRoute implements Sweepable, PlaceHolder {
   async request(request: RouteRequest, cancellation: Cancellation): Promise<Uint8Array> {
     this.#callers += 1
     try {
-      for (let turn = 1; ; turn += 1) {
+      for (let turns = 1; ; ) {
         const session = this.#current() ?? (await this.#choose(cancellation))
         const { payload, metadata, onMetadata } = request
         try {
@@ -80,7 +83,8 @@ export class PeerRoute implements Sweepable, PlaceHolder {
           return await session.request({ body: payload.body, metadata, onMetadata }, cancellation)
         } catch (error) {
           const isInVain = session === undefined ? !this.#mayHaveMux(error) : session.isOpen || !isTurnedAway(error)
-          if (isInVain || turn === TURNS || cancellation.reason !== undefined) throw error
+          if (isInVain || turns === TURNS || cancellation.reason !== undefined) throw error
+          if (session?.isServed !== true) turns += 1
         }
       }
     } finally {
