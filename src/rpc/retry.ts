@@ -13,7 +13,8 @@ const FINAL: ReadonlySet<string> = new Set<ErrorCode>([
   'ERR_MESSAGE_TOO_LARGE',
   'ERR_NO_NODES',
   'ERR_PEER_NOT_FOUND',
-  'ERR_PROTOCOL_UNSUPPORTED'
+  'ERR_PROTOCOL_UNSUPPORTED',
+  'ERR_REMOTE'
 ])
 
 /** Whether another try of the same request would fail in the same way; whoever failed may have said so. */

@@ -74,7 +74,8 @@ function allFailed(failures: readonly PointSubError[], nodes: number): PointSubE
   const last = failures.findLast(failure => !isFinal(failure)) ?? failures.at(-1)
   if (last === undefined) return undefined
   const message = `${failures.length} of ${nodes} nodes failed; the last one: ${last.message}`
-  const { code, peer, protocol } = last
+  const { code, peer, protocol, remote, retryable, retryAfter, details } = last
   const cause = new AggregateError(failures, message)
-  return new PointSubError(code, message, { cause, peer, protocol, sent: wasSent(failures) })
+  const said = { remote, retryable, retryAfter, details }
+  return new PointSubError(code, message, { cause, peer, protocol, sent: wasSent(failures), ...said })
 }

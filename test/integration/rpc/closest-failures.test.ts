@@ -202,3 +202,36 @@ function abortLater(milliseconds: number): { signal: AbortSignal; abort: () => v
     }
   }
 }
+
+describe('sendClosest to nodes whose handlers say how they failed', () => {
+  const options: PeersOptions = {
+    clientOptions: { wire: 'mux', maxRetries: 1, retryInterval: 1 },
+    serverOptions: { wire: 'mux' }
+  }
+
+  it('is not made again when another try would end the same way', async () => {
+    await using peers = await nodes(2, { ...options, handler: () => broken })
+    expect(await failureOf(peers.client.sendClosest(PROTOCOL, bytesOf('hello')))).toMatchObject({
+      code: 'ERR_REMOTE',
+      remote: true,
+      sent: true
+    })
+    expect(peers.asked).toHaveLength(2)
+    expect(peers.client.getMetrics().retries).toBe(0)
+  })
+
+  it('waits as long as they say before it is made again, and tells what they said', async () => {
+    const busy: Handler = () => {
+      throw new PointSubError('ERR_BUSY', 'not now', { retryable: true, retryAfter: 60_000, details: { queue: '7' } })
+    }
+    await using peers = await nodes(2, { ...options, handler: () => busy })
+    // Longer than the call may last, so it fails at once.
+    expect(await failureOf(peers.client.sendClosest(PROTOCOL, bytesOf('hello')))).toMatchObject({
+      code: 'ERR_BUSY',
+      retryable: true,
+      retryAfter: 60_000,
+      details: { queue: '7' }
+    })
+    expect(peers.asked).toHaveLength(2)
+  })
+})
