@@ -76,7 +76,8 @@ export class Plane {
     this.#events = events
     if (!isFirst) return
     this.conn.consume({ onData: chunk => this.#onData(chunk), onEnd: error => this.#onEnd(error) })
-    this.conn.flow()
+    // Not at once: what has come by now, or that the stream has ended, is for somebody who is not there yet.
+    queueMicrotask(() => this.conn.flow())
   }
 
   /** Bytes that have come, and are no whole frame yet or were not read. */
