@@ -60,11 +60,14 @@ export class Client implements AsyncDisposable {
    * unless you say otherwise. A request of 256 KiB or more is not copied: leave it as it is until the call has ended.
    *
    * @param peer a PeerId, its text, a multiaddr, its text, or several multiaddrs of one peer
-   * @param options `signal` aborts the call, `timeout` (ms) bounds it instead of the client's `timeout`, `idempotent`
-   * @throws PointSubError with `sent` (`false`: the peer has certainly not seen the request) and `code`
+   * @param options `signal` aborts the call, `timeout` (ms) bounds it instead of the client's `timeout`, `idempotent`,
+   * `metadata` for the handler and `onMetadata` for what it sends back (on the mux wire only)
+   * @throws PointSubError with `sent` (`false`: the peer has certainly not processed the request) and `code`
    * `ERR_INVALID_PEER`, `ERR_INVALID_ARGUMENT`, `ERR_DIAL_SELF`, `ERR_PEER_NOT_FOUND`, `ERR_DIAL_FAILED`,
    * `ERR_PROTOCOL_UNSUPPORTED`, `ERR_MESSAGE_TOO_LARGE`, `ERR_TIMEOUT`, `ERR_ABORTED`, `ERR_NO_RESPONSE`,
-   * `ERR_UNEXPECTED_EOF`, `ERR_INVALID_FRAME`, `ERR_STREAM_RESET`, `ERR_CONNECTION_LOST`, `ERR_CLIENT_CLOSED`
+   * `ERR_UNEXPECTED_EOF`, `ERR_INVALID_FRAME`, `ERR_STREAM_RESET`, `ERR_CONNECTION_LOST`, `ERR_CLIENT_CLOSED`;
+   * of the peer, on the mux wire, with `remote`: `ERR_REMOTE`, `ERR_OVERLOADED`, `ERR_MEMORY_LIMIT`, `ERR_SERVER_CLOSED`,
+   * and whatever code its handler has thrown
    */
   send(peer: PeerLike, protocol: string, request: Uint8Array, options: SendOptions = {}): Promise<Uint8Array> {
     const prepare = (): Attempt<Uint8Array> => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { Cancellation } from '../../src/core/cancellation.ts'
-import { type ErrorCode, PointSubError } from '../../src/core/errors.ts'
+import { type ApplicationErrorCode, type ErrorCode, type ErrorDetails, PointSubError } from '../../src/core/errors.ts'
 import { OPTIONS } from '../../src/core/options.ts'
 import { Retry } from '../../src/rpc/retry.ts'
 
@@ -54,10 +54,19 @@ describe('the table of retries in docs/client.md', () => {
       // A timeout of the whole call is told by the call being over, not by its code.
       for (const [, code = ''] of cells.replace('`ERR_TIMEOUT` of `timeout`, ', '').matchAll(/`(ERR_\w+)`/g)) {
         if (!isCode(code)) throw new Error(`${code} is no error code`)
-        expect([code, await isRetried(code, false, false)]).toEqual([code, verdict !== 'no'])
-        expect([code, await isRetried(code, true, true)]).toEqual([code, verdict !== 'no'])
-        expect([code, await isRetried(code, true, false)]).toEqual([code, false])
+        expect([code, await isRetried(code, { sent: false }, false)]).toEqual([code, verdict !== 'no'])
+        expect([code, await isRetried(code, { sent: true }, true)]).toEqual([code, verdict !== 'no'])
+        expect([code, await isRetried(code, { sent: true }, false)]).toEqual([code, false])
       }
+    }
+  )
+
+  it.for(['ERR_BUSY', 'ERR_REMOTE', 'ERR_TIMEOUT', 'ERR_INVALID_ARGUMENT'] as const)(
+    'leaves the last word to a peer that failed with %s',
+    async code => {
+      const verdicts = [true, false].map(retryable => isRetried(code, { sent: true, remote: true, retryable }, true))
+      expect(await Promise.all(verdicts)).toEqual([true, false])
+      expect(await isRetried(code, { sent: true, remote: true, retryable: true }, false)).toBe(false)
     }
   )
 
@@ -70,10 +79,14 @@ describe('the table of retries in docs/client.md', () => {
   })
 })
 
-async function isRetried(code: ErrorCode, sent: boolean, idempotent: boolean): Promise<boolean> {
+async function isRetried(
+  code: ErrorCode | ApplicationErrorCode,
+  details: ErrorDetails,
+  idempotent: boolean
+): Promise<boolean> {
   const retry = new Retry({ maxRetries: 1, retryInterval: 1, retryBackoff: 'constant', retryBudget: 1 })
   using cancellation = new Cancellation({})
-  const attempt = (): Promise<void> => Promise.reject(new PointSubError(code, 'told to fail', { sent }))
+  const attempt = (): Promise<void> => Promise.reject(new PointSubError(code, 'told to fail', details))
   await retry.run(attempt, cancellation, idempotent).catch(() => {})
   return retry.count > 0
 }
