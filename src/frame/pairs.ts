@@ -6,7 +6,7 @@ import { readU16, writeU16 } from './numbers.ts'
 export type Pairs = Readonly<Record<string, string>>
 
 /** All pairs of one frame together. */
-export const MAX_PAIRS_BYTES = 8_192
+const MAX_PAIRS_BYTES = 8_192
 
 const NAME = /^[a-z0-9\-_.]{1,64}$/
 const LONGEST_TEXT = MAX_PAIRS_BYTES

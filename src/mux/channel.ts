@@ -6,7 +6,7 @@ import { BodySender } from './body-sender.ts'
 import { type Outgoing, type Plane, wholeFrame } from './plane.ts'
 
 /** Bytes of BODY frames that may be under way in each direction. */
-export const CREDIT: number = 1024 * 1024
+const CREDIT = 1024 * 1024
 /** Bytes taken after which the peer is told that it may send more. */
 const CREDIT_STEP = 32 * 1024
 /** Credit above this is a mistake of the peer, or an attack. */

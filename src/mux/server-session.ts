@@ -12,8 +12,10 @@ import { outOfMemory, serverClosed } from './refusals.ts'
 import type { ServerCall } from './server-call.ts'
 import { ServerCalls } from './server-calls.ts'
 
-/** How long a client may take to end a session that is over, in ms. */
-const LINGER = 1_000
+/** How long a client may take to end a session that takes no more requests, in ms. */
+const PATIENCE = 1_000
+/** How long it may take to read the last answers, in ms. */
+const LINGER = 10_000
 /** How a session may end between two requests without anything being wrong. */
 const ENDS: ReadonlySet<string> = new Set<ErrorCode>(['ERR_CONNECTION_LOST', 'ERR_STREAM_RESET', 'ERR_STREAM_CLOSED'])
 
@@ -129,7 +131,7 @@ export class ServerSession implements MemoryHolder {
     const dataWaits = this.#dataWatch.look(now, !sender.isEmpty, data?.bytesTaken ?? 0)
     if (control.inFrame && now - lastReceived > readTimeout) this.#timeOut('readTimeout', readTimeout)
     else if (Math.max(controlWaits, dataWaits) > writeTimeout) this.#timeOut('writeTimeout', writeTimeout)
-    else if (this.#goingAway && this.#calls.isDone && waited > LINGER) this.#end()
+    else if (this.#goingAway && this.#calls.isDone && waited > PATIENCE) this.#end()
     else if (this.isIdle && waited > idleTimeout) this.#goAway('idle')
     this.#calls.sweep(now)
     this.#account()
