@@ -9,6 +9,7 @@ import { Peers, type PeersOptions } from '../../support/peers.ts'
 import { Gate, PROTOCOL } from '../../support/rpc.ts'
 import { SilentServer } from '../../support/silent-server.ts'
 import { until, within } from '../../support/until.ts'
+import { inFlight, notNow, type PerWire, WIRES } from '../../support/wires.ts'
 
 async function strangerId(): Promise<string> {
   return peerIdFromPrivateKey(await generateKeyPair('Ed25519')).toString()
@@ -34,15 +35,17 @@ async function closerTo(near: PeerLike, far: PeerLike, peers: Peers): Promise<Ui
 }
 
 const broken: Handler = () => {
-  throw new Error('told to')
+  throw notNow()
 }
+/** What a caller gets of it. */
+const BROKEN: PerWire<string> = { plain: 'ERR_NO_RESPONSE', mux: 'ERR_NOT_NOW' }
 
-describe('sendClosest that is stopped', () => {
+describe.each(WIRES)('sendClosest that is stopped, on the %s wire,', wire => {
   it.each<[string, (stop: AbortController, peers: Peers) => unknown, string]>([
     ['its signal', controller => controller.abort(), 'ERR_ABORTED'],
     ['close()', (_, peers) => peers.client.close(), 'ERR_CLIENT_CLOSED']
   ])('by %s in the tick it was made says so, with nothing sent', async (_, stop, code) => {
-    await using peers = await nodes(2)
+    await using peers = await nodes(2, { wire })
     const controller = new AbortController()
     const call = failureOf(peers.client.sendClosest(PROTOCOL, bytesOf('hello'), { signal: controller.signal }))
     await stop(controller, peers)
@@ -56,10 +59,9 @@ describe('sendClosest that is stopped', () => {
     ['its signal', undefined, 'ERR_ABORTED']
   ])('by %s while it waits for a stream says that nothing was sent', async (_, timeout, code) => {
     const gate = new Gate()
-    await using peers = await nodes(1, {
-      handler: () => gate.handler,
-      clientOptions: { maxStreamsPerPeer: 1 }
-    })
+    await using peers = await nodes(1, { ...inFlight(wire, 1), handler: () => gate.handler })
+    await peers.send(0, new Uint8Array(0))
+    peers.asked.length = 0
     const first = peers.send(0, bytesOf('first'))
     await gate.reached(1)
     const { signal, abort } = abortLater(timeout === undefined ? 50 : 10_000)
@@ -76,7 +78,7 @@ describe('sendClosest that is stopped', () => {
     ['its signal', undefined, 'ERR_ABORTED'],
     ['its deadline', 500, 'ERR_TIMEOUT']
   ])('by %s at the second node still says that the first may have seen the request', async (_, timeout, code) => {
-    await using peers = await nodes(1, { handler: () => broken })
+    await using peers = await nodes(1, { wire, handler: () => broken })
     await using silent = await SilentServer.listen()
     const far = `${silent.address}/p2p/${await strangerId()}`
     const request = await closerTo(peers.host(0).peerId, peerOf(far), peers)
@@ -94,9 +96,9 @@ describe('sendClosest that is stopped', () => {
   })
 })
 
-describe('a failing nearest node', () => {
+describe.each(WIRES)('a failing nearest node, on the %s wire,', wire => {
   it('costs no more than its failure: the next one is asked at once', async () => {
-    await using peers = await nodes(4, { clientOptions: { maxRetries: 3, retryInterval: 20_000 } })
+    await using peers = await nodes(4, { wire, clientOptions: { maxRetries: 3, retryInterval: 20_000 } })
     const { target } = await peers.client.sendClosest(PROTOCOL, bytesOf('hello'))
     const nearest = peers.hosts.findIndex(host => host.peerId.equals(target))
     await peers.host(nearest).stop()
@@ -108,7 +110,7 @@ describe('a failing nearest node', () => {
   })
 
   it('is not dialled again while it is passed over', async () => {
-    await using peers = await nodes(3, { handler: index => (index === 0 ? broken : request => request) })
+    await using peers = await nodes(3, { wire, handler: index => (index === 0 ? broken : request => request) })
     const first = peers.host(0).peerId.toString()
     for (let index = 0; index < 30 || !peers.asked.includes(first); index += 1) {
       await peers.client.sendClosest(PROTOCOL, bytesOf(`request ${index}`))
@@ -118,18 +120,19 @@ describe('a failing nearest node', () => {
 
   it('that may have seen a request that is not idempotent is the last one asked', async () => {
     await using peers = await nodes(3, {
+      wire,
       handler: () => broken,
       clientOptions: { maxRetries: 3, retryInterval: 1, idempotent: false }
     })
     const failure = await failureOf(peers.client.sendClosest(PROTOCOL, bytesOf('hello')))
-    expect(failure).toMatchObject({ code: 'ERR_NO_RESPONSE', sent: true, message: /^1 of 3 nodes failed/ })
+    expect(failure).toMatchObject({ code: BROKEN[wire], sent: true, message: /^1 of 3 nodes failed/ })
     expect(peers.asked).toHaveLength(1)
     await failureOf(peers.client.sendClosest(PROTOCOL, bytesOf('hello'), { idempotent: true }))
     expect(peers.asked).toHaveLength(1 + 3 * 4)
   })
 
   it('that nothing was sent to does not keep a request that is not idempotent from the next one', async () => {
-    await using peers = await nodes(3, { clientOptions: { idempotent: false } })
+    await using peers = await nodes(3, { wire, clientOptions: { idempotent: false } })
     const { target } = await peers.client.sendClosest(PROTOCOL, bytesOf('hello'))
     await peers.hosts.find(host => host.peerId.equals(target))?.stop()
     const next = await peers.client.sendClosest(PROTOCOL, bytesOf('hello'))
@@ -137,14 +140,15 @@ describe('a failing nearest node', () => {
   })
 })
 
-describe('retries of sendClosest', () => {
+describe.each(WIRES)('retries of sendClosest, on the %s wire,', wire => {
   it('are rounds over all nodes, closest first in each', async () => {
     await using peers = await nodes(3, {
+      wire,
       handler: () => broken,
       clientOptions: { maxRetries: 2, retryInterval: 1 }
     })
     const failure = await failureOf(peers.client.sendClosest(PROTOCOL, bytesOf('hello')))
-    expect(failure).toMatchObject({ code: 'ERR_NO_RESPONSE', sent: true, message: /^3 of 3 nodes failed/ })
+    expect(failure).toMatchObject({ code: BROKEN[wire], sent: true, message: /^3 of 3 nodes failed/ })
     expect(failure.cause).toBeInstanceOf(AggregateError)
     expect(peers.asked).toHaveLength(9)
     const round = peers.asked.slice(0, 3)
@@ -156,9 +160,10 @@ describe('retries of sendClosest', () => {
   it('find a node that has recovered', async () => {
     let failures = 5
     await using peers = await nodes(3, {
+      wire,
       handler: () => request => {
         failures -= 1
-        if (failures >= 0) throw new Error('not yet')
+        if (failures >= 0) throw notNow()
         return request
       },
       clientOptions: { maxRetries: 2, retryInterval: 1 }
@@ -171,6 +176,7 @@ describe('retries of sendClosest', () => {
 
   it('ask the nodes that are known by then', async () => {
     await using peers = await nodes(2, {
+      wire,
       handler: index => (index === 0 ? broken : request => request),
       clientOptions: { maxRetries: 1, retryInterval: 200 }
     })
@@ -183,6 +189,26 @@ describe('retries of sendClosest', () => {
     )
     peers.client.addServerNode(PROTOCOL, addressOf(peers.host(1)))
     expect((await call).target.equals(peers.host(1).peerId)).toBe(true)
+  })
+})
+
+describe('what the nearest node says of a failure on the mux wire', () => {
+  it.each<[string, unknown, string, number]>([
+    ['nothing: the others are asked', new Error('my own business'), 'ERR_REMOTE', 3],
+    ['that it may be tried again: the others are', notNow(), 'ERR_NOT_NOW', 3],
+    [
+      'that it is final: nobody else is asked',
+      new PointSubError('ERR_NO_SUCH_KEY', 'no', { retryable: false }),
+      'ERR_NO_SUCH_KEY',
+      1
+    ]
+  ])('is %s', async (_, thrown, code, asked) => {
+    const handler: Handler = () => {
+      throw thrown
+    }
+    await using peers = await nodes(3, { wire: 'mux', handler: () => handler })
+    expect(await failureOf(peers.client.sendClosest(PROTOCOL, bytesOf('hello')))).toMatchObject({ code, sent: true })
+    expect(peers.asked).toHaveLength(asked)
   })
 })
 

@@ -3,6 +3,7 @@ import type { Handler } from '../../../src/index.ts'
 import { bytesOf, textOf } from '../../support/bytes.ts'
 import { streamsOf } from '../../support/leftovers.ts'
 import { Gate, PROTOCOL, Rpc, repeat } from '../../support/rpc.ts'
+import { WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 
@@ -19,16 +20,16 @@ function noting(rpcOf: () => Rpc): { handler: Handler; ids: Set<string>; most: (
   return { handler, ids, most: () => most }
 }
 
-describe('idleTimeout of a client', () => {
+describe.each(WIRES)('idleTimeout of a client on the %s wire', wire => {
   it('closes the streams that were not used for that long, and nothing is left', async () => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ handler: gate.handler, clientOptions: { idleTimeout: 200 } })
+    await using rpc = await Rpc.create({ wire, handler: gate.handler, clientOptions: { idleTimeout: 200 } })
     const calls = Promise.all(Array.from({ length: 20 }, () => rpc.send(HELLO)))
     await gate.reached(20)
     gate.open()
     await calls
     const start = performance.now()
-    expect(rpc.openStreams).toBe(20)
+    expect(rpc.openStreams).toBe(wire === 'plain' ? 20 : 1)
     await rpc.nothingLeft()
     expect(performance.now() - start).toBeGreaterThanOrEqual(180)
     expect(rpc.failures).toEqual([])
@@ -36,7 +37,7 @@ describe('idleTimeout of a client', () => {
 
   it('leaves streams alone that are in use, however long a call takes', async () => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ handler: gate.handler, clientOptions: { idleTimeout: 50 } })
+    await using rpc = await Rpc.create({ wire, handler: gate.handler, clientOptions: { idleTimeout: 50 } })
     const call = rpc.send(HELLO)
     await gate.reached(1)
     await new Promise(resolve => setTimeout(resolve, 300))
@@ -45,7 +46,7 @@ describe('idleTimeout of a client', () => {
   })
 
   it('counts from the last use: a stream used now and then stays', async () => {
-    await using rpc = await Rpc.create({ clientOptions: { idleTimeout: 400 } })
+    await using rpc = await Rpc.create({ wire, clientOptions: { idleTimeout: 400 } })
     await rpc.send(HELLO)
     const [first] = streamsOf(PROTOCOL, rpc.pair.client)
     for (let round = 0; round < 12; round += 1) {
@@ -56,7 +57,7 @@ describe('idleTimeout of a client', () => {
   })
 
   it('never costs a call: calls made just when streams retire all succeed', async () => {
-    await using rpc = await Rpc.create({ clientOptions: { idleTimeout: 20 } })
+    await using rpc = await Rpc.create({ wire, clientOptions: { idleTimeout: 20 } })
     for (let round = 0; round < 40; round += 1) {
       expect(textOf(await rpc.send(bytesOf(`call ${round}`)))).toBe(`call ${round}`)
       await new Promise(resolve => setTimeout(resolve, 15 + (round % 20)))
@@ -66,6 +67,17 @@ describe('idleTimeout of a client', () => {
 })
 
 describe('maxRequestsPerStream', () => {
+  it('does not matter on the mux wire, where a session goes on until its server has enough of it', async () => {
+    const note = noting(() => rpc)
+    await using rpc = await Rpc.create({
+      wire: 'mux',
+      handler: note.handler,
+      clientOptions: { maxRequestsPerStream: 1 }
+    })
+    for (let index = 0; index < 20; index += 1) await rpc.send(HELLO)
+    expect(note.ids.size).toBe(1)
+  })
+
   it('is how many requests a stream carries, no more and no less', async () => {
     const note = noting(() => rpc)
     await using rpc = await Rpc.create({ handler: note.handler, clientOptions: { maxRequestsPerStream: 10 } })

@@ -8,16 +8,20 @@ import { addressOf, ourHost } from '../../support/hosts.ts'
 import { handleRaw, onFrames } from '../../support/raw.ts'
 import { echo, PROTOCOL, Rpc } from '../../support/rpc.ts'
 import { until, within } from '../../support/until.ts'
+import { notNow, type PerWire, type WireOption, WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 const OTHER = '/other/1.0.0'
+
+/** What a caller gets of {@link failing}. */
+const FAILED: PerWire<string> = { plain: 'ERR_NO_RESPONSE', mux: 'ERR_NOT_NOW' }
 
 /** A handler that fails so often, then answers. */
 function failing(times: number): { handler: Handler; calls: () => number } {
   let calls = 0
   const handler: Handler = request => {
     calls += 1
-    if (calls <= times) throw new Error('not yet')
+    if (calls <= times) throw notNow()
     return request
   }
   return { handler, calls: () => calls }
@@ -25,14 +29,14 @@ function failing(times: number): { handler: Handler; calls: () => number } {
 
 const QUICK: ClientOptions = { maxRetries: 3, retryInterval: 10 }
 
-describe('a handler that fails twice, then answers', () => {
+describe.each(WIRES)('a handler that fails twice, then answers, on the %s wire', wire => {
   it.each<[string, ClientOptions, boolean | undefined]>([
     ['by default', QUICK, undefined],
     ['with exponential backoff', { ...QUICK, retryBackoff: 'exponential' }, undefined],
     ['of a call that is idempotent, though the client says otherwise', { ...QUICK, idempotent: false }, true]
   ])('is asked three times %s', async (_, clientOptions, idempotent) => {
     const { handler, calls } = failing(2)
-    await using rpc = await Rpc.create({ handler, clientOptions })
+    await using rpc = await Rpc.create({ wire, handler, clientOptions })
     expect(textOf(await rpc.client.send(rpc.address, PROTOCOL, HELLO, { idempotent }))).toBe('hello')
     expect(calls()).toBe(3)
     expect(rpc.client.getMetrics()).toEqual({
@@ -52,29 +56,40 @@ describe('a handler that fails twice, then answers', () => {
     ['of a call that says so', QUICK, false]
   ])('is asked once for a request that is not idempotent, %s', async (_, clientOptions, idempotent) => {
     const { handler, calls } = failing(2)
-    await using rpc = await Rpc.create({ handler, clientOptions })
+    await using rpc = await Rpc.create({ wire, handler, clientOptions })
     const error = await failureOf(rpc.client.send(rpc.address, PROTOCOL, HELLO, { idempotent }))
-    expect(error).toMatchObject({ code: 'ERR_NO_RESPONSE', sent: true })
+    expect(error).toMatchObject({ code: FAILED[wire], sent: true })
     expect(calls()).toBe(1)
+    await rpc.client.close()
     await rpc.nothingLeft()
   })
 
   it('is not asked again without retries', async () => {
     const { handler, calls } = failing(1)
-    await using rpc = await Rpc.create({ handler, clientOptions: { maxRetries: 0 } })
+    await using rpc = await Rpc.create({ wire, handler, clientOptions: { maxRetries: 0 } })
     await failureOf(rpc.send(HELLO))
     expect(calls()).toBe(1)
   })
 })
 
 describe('a server that is down', () => {
-  it.each([true, false])('and comes back within the retries is found, idempotent: %s', async idempotent => {
+  it.each<[WireOption, boolean]>([
+    ['plain', true],
+    ['mux', true],
+    ['auto', false]
+  ])('and comes back within the retries is found on the wire %s, idempotent: %s', async (wire, idempotent) => {
     const privateKey = await generateKeyPair('Ed25519')
     const first = await ourHost({ privateKey })
     const address = addressOf(first)
     await first.stop()
     await using caller = await ourHost()
-    await using client = new Client(caller, { maxRetries: 100, retryInterval: 50, retryBudget: 10_000, idempotent })
+    await using client = new Client(caller, {
+      wire,
+      maxRetries: 100,
+      retryInterval: 50,
+      retryBudget: 10_000,
+      idempotent
+    })
     const calls = Array.from({ length: 20 }, (_, index) => client.send(address, PROTOCOL, bytesOf(`call ${index}`)))
     await until(
       'calls are tried again',
@@ -176,7 +191,7 @@ describe('a stream that the peer resets', () => {
   })
 })
 
-describe('the wait for a retry', () => {
+describe.each(WIRES)('the wait for a retry, on the %s wire,', wire => {
   const NEVER: ClientOptions = { maxRetries: 3, retryInterval: 20_000 }
 
   it.each<[string, (controller: AbortController, rpc: Rpc) => unknown, string]>([
@@ -184,7 +199,7 @@ describe('the wait for a retry', () => {
     ['the signal', controller => controller.abort(), 'ERR_ABORTED']
   ])('is ended at once by %s, and nothing is left', async (_, stop, code) => {
     const { handler, calls } = failing(1)
-    await using rpc = await Rpc.create({ handler, clientOptions: NEVER })
+    await using rpc = await Rpc.create({ wire, handler, clientOptions: NEVER })
     const controller = new AbortController()
     const call = failureOf(rpc.send(HELLO, { signal: controller.signal, timeout: 60_000 }))
     await until(
@@ -195,21 +210,26 @@ describe('the wait for a retry', () => {
     await stop(controller, rpc)
     const error = await within(1_000, 'the call ends', call)
     expect(error).toMatchObject({ code, sent: true, peer: rpc.peer, protocol: PROTOCOL })
-    expect(error.cause).toMatchObject({ code: 'ERR_NO_RESPONSE' })
+    expect(error.cause).toMatchObject({ code: FAILED[wire] })
     expect(calls()).toBe(1)
+    await rpc.client.close()
     await rpc.nothingLeft()
   })
 
   it('is not begun when the deadline comes first: the failure is told at once', async () => {
     const { handler } = failing(1)
-    await using rpc = await Rpc.create({ handler, clientOptions: NEVER })
+    await using rpc = await Rpc.create({ wire, handler, clientOptions: NEVER })
     const error = await within(5_000, 'the call ends', failureOf(rpc.send(HELLO, { timeout: 15_000 })))
-    expect(error).toMatchObject({ code: 'ERR_NO_RESPONSE', sent: true })
+    expect(error).toMatchObject({ code: FAILED[wire], sent: true })
   })
 
   it('holds no stream: other calls are answered meanwhile', async () => {
     const { handler } = failing(1)
-    await using rpc = await Rpc.create({ handler, clientOptions: { ...NEVER, maxStreamsPerPeer: 1, maxTotalConns: 1 } })
+    await using rpc = await Rpc.create({
+      wire,
+      handler,
+      clientOptions: { ...NEVER, maxStreamsPerPeer: 1, maxTotalConns: 1 }
+    })
     const waiting = failureOf(rpc.send(HELLO, { timeout: 60_000 }))
     await until(
       'the retry is waited for',
@@ -222,7 +242,7 @@ describe('the wait for a retry', () => {
   })
 
   it('is cut short for all of 1,000 calls by close()', async () => {
-    await using rpc = await Rpc.create({ clientOptions: { ...NEVER, retryBudget: 1_000 } })
+    await using rpc = await Rpc.create({ wire, clientOptions: { ...NEVER, retryBudget: 1_000 } })
     const { address } = rpc
     await rpc.pair.server.stop()
     const calls = Array.from({ length: 1_000 }, () =>

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Wire } from '../../../src/core/wire.ts'
 import { Client, Server } from '../../../src/index.ts'
 import { bytesOf, textOf } from '../../support/bytes.ts'
 import { failureOf } from '../../support/failures.ts'
@@ -7,10 +8,10 @@ import { nothingLeft } from '../../support/leftovers.ts'
 import { echo, Gate, PROTOCOL, repeat } from '../../support/rpc.ts'
 import { forgetArmedTimers } from '../../support/timers.ts'
 import { until } from '../../support/until.ts'
+import { WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 const BACK = '/back/1.0.0'
-const PLAIN = { wire: 'plain' } as const
 
 /** A host with a server of PROTOCOL that signs its answers, and a client. */
 class Both implements AsyncDisposable {
@@ -18,14 +19,14 @@ class Both implements AsyncDisposable {
   readonly client: Client
   readonly server: Server
 
-  private constructor(host: TestHost) {
+  private constructor(host: TestHost, wire: Wire) {
     this.host = host
-    this.client = new Client(host, { maxRetries: 0 })
+    this.client = new Client(host, { wire, maxRetries: 0 })
     this.server = new Server(host)
   }
 
-  static async create(): Promise<Both> {
-    const both = new Both(await ourHost())
+  static async create(wire: Wire): Promise<Both> {
+    const both = new Both(await ourHost(), wire)
     const name = both.host.peerId.toString()
     await both.server.start(PROTOCOL, request => bytesOf(`${textOf(request)} by ${name}`))
     return both
@@ -46,10 +47,10 @@ async function connections(...hosts: TestHost[]): Promise<void> {
   )
 }
 
-describe('one host that is server and client at once', () => {
+describe.each(WIRES)('one host that is server and client at once, on the %s wire', wire => {
   it('calls many peers that all call it, everybody everybody', async () => {
     forgetArmedTimers()
-    const all = await Promise.all(Array.from({ length: 6 }, () => Both.create()))
+    const all = await Promise.all(Array.from({ length: 6 }, () => Both.create(wire)))
     // One connection a pair before the calls: two peers that dial each other at once make two.
     for (const [index, { host }] of all.entries()) {
       for (const other of all.slice(index + 1)) await host.dial(addressOf(other.host))
@@ -78,8 +79,8 @@ describe('one host that is server and client at once', () => {
   })
 
   it('answers within a call it makes: handlers that call the caller back, three deep', async () => {
-    await using one = await Both.create()
-    await using two = await Both.create()
+    await using one = await Both.create(wire)
+    await using two = await Both.create(wire)
     const ring = (both: Both, other: Both): Promise<void> =>
       both.server.start(BACK, async request => {
         const depth = request[0] ?? 0
@@ -95,8 +96,8 @@ describe('one host that is server and client at once', () => {
   })
 
   it('never asks itself, though it serves what it asks for', async () => {
-    await using one = await Both.create()
-    await using two = await Both.create()
+    await using one = await Both.create(wire)
+    await using two = await Both.create(wire)
     expect(await failureOf(one.client.send(one.host.peerId, PROTOCOL, HELLO))).toMatchObject({
       code: 'ERR_DIAL_SELF',
       sent: false
@@ -111,7 +112,7 @@ describe('one host that is server and client at once', () => {
   })
 })
 
-describe('a peer that cannot be dialled', () => {
+describe.each(WIRES)('a peer that cannot be dialled, on the %s wire', wire => {
   it('is called over the connection it opened itself, both ways at once', async () => {
     forgetArmedTimers()
     await using hidden = await ourHost({ listen: [] })
@@ -121,8 +122,8 @@ describe('a peer that cannot be dialled', () => {
     await server.start(PROTOCOL, echo)
     await using hiddenServer = new Server(hidden)
     await hiddenServer.start(BACK, echo)
-    await using hiddenClient = new Client(hidden, { maxRetries: 0 })
-    await using client = new Client(open, { maxRetries: 0 })
+    await using hiddenClient = new Client(hidden, { wire, maxRetries: 0 })
+    await using client = new Client(open, { wire, maxRetries: 0 })
     expect(await failureOf(client.send(hidden.peerId, BACK, HELLO))).toMatchObject({
       code: 'ERR_PEER_NOT_FOUND',
       sent: false
@@ -147,7 +148,7 @@ describe('a peer that cannot be dialled', () => {
     await using open = await ourHost()
     await using server = new Server(hidden)
     await server.start(BACK, echo)
-    await using client = new Client(open, { maxRetries: 0 })
+    await using client = new Client(open, { wire, maxRetries: 0 })
     for (let round = 0; round < 3; round += 1) {
       await hidden.dial(addressOf(open))
       await until(
@@ -168,32 +169,32 @@ describe('a peer that cannot be dialled', () => {
 
   it('can be called by the handler of its own request', async () => {
     await using hidden = await ourHost({ listen: [] })
-    await using open = await Both.create()
+    await using open = await Both.create(wire)
     await using hiddenServer = new Server(hidden)
     await hiddenServer.start(BACK, request => bytesOf(`${textOf(request)} and back`))
     await open.server.start('/there', (request, { peer }) => open.client.send(peer, BACK, request))
-    await using client = new Client(hidden)
+    await using client = new Client(hidden, { wire })
     expect(textOf(await client.send(addressOf(open.host), '/there', bytesOf('there')))).toBe('there and back')
   })
 })
 
-describe('two Clients and a Server on one host', () => {
+describe.each(WIRES)('two Clients and a Server on one host, on the %s wire', wire => {
   it('do not disturb each other: closing one leaves the calls of the others alone', async () => {
     forgetArmedTimers()
     await using pair = await HostPair.create()
     const gate = new Gate()
     await using far = new Server(pair.server)
     await far.start(PROTOCOL, gate.handler)
-    const [one, two] = [new Client(pair.client, PLAIN), new Client(pair.client, PLAIN)]
+    const [one, two] = [new Client(pair.client, { wire }), new Client(pair.client, { wire })]
     await using near = new Server(pair.client)
     await near.start(BACK, gate.handler)
-    await using farClient = new Client(pair.server)
+    await using farClient = new Client(pair.server, { wire })
     await pair.connect()
     const ended = Array.from({ length: 10 }, () => failureOf(one.send(pair.address, PROTOCOL, HELLO)))
     const going = Array.from({ length: 10 }, () => two.send(pair.address, PROTOCOL, HELLO))
     const back = Array.from({ length: 10 }, () => farClient.send(pair.client.peerId, BACK, HELLO))
     await gate.reached(30)
-    expect([one, two].map(client => client.getConnectionsInfo().length)).toEqual([10, 10])
+    expect([one, two].map(client => client.getConnectionsInfo().length)).toEqual(wire === 'plain' ? [10, 10] : [1, 1])
     await one.close()
     for (const error of await Promise.all(ended)) expect(error.code).toBe('ERR_CLIENT_CLOSED')
     gate.open()
@@ -213,7 +214,7 @@ describe('two Clients and a Server on one host', () => {
     await using pair = await HostPair.create()
     await using far = new Server(pair.server)
     await far.start(PROTOCOL, echo)
-    const [one, two] = [new Client(pair.client), new Client(pair.client)]
+    const [one, two] = [new Client(pair.client, { wire }), new Client(pair.client, { wire })]
     const ended = failureOf(one.send(pair.address, PROTOCOL, HELLO))
     const going = two.send(pair.address, PROTOCOL, HELLO)
     await one.close()
@@ -228,15 +229,15 @@ describe('two Clients and a Server on one host', () => {
     const gate = new Gate()
     await far.start(PROTOCOL, gate.handler)
     await using one = new Client(pair.client, {
-      ...PLAIN,
+      wire,
       maxTotalConns: 1,
       serverProtocols: { [PROTOCOL]: [pair.address] }
     })
-    await using two = new Client(pair.client, PLAIN)
+    await using two = new Client(pair.client, { wire })
     expect([one, two].map(client => client.hasAvailableNodes(PROTOCOL))).toEqual([true, false])
     const calls = [one, one, two, two].map(client => client.send(pair.address, PROTOCOL, HELLO))
-    await gate.reached(3)
-    expect([one, two].map(client => client.getConnectionsInfo().length)).toEqual([1, 2])
+    await gate.reached(wire === 'plain' ? 3 : 4)
+    expect([one, two].map(client => client.getConnectionsInfo().length)).toEqual(wire === 'plain' ? [1, 2] : [1, 1])
     const opening = setInterval(() => gate.open(), 1)
     await Promise.all(calls)
     await two.send(pair.address, PROTOCOL, HELLO)

@@ -3,14 +3,18 @@ import { raise } from '../../support/raise.ts'
 import { Client, Server } from '../../../src/index.ts'
 import { addressOf } from '../conn/pipes.ts'
 import { ourHost } from '../../support/hosts.ts'
+import { type PerWire, WIRES } from '../../support/wires.ts'
 
 const PROTOCOL = '/closest/1.0.0'
 const REQUEST = new TextEncoder().encode('who is near?')
 
-describe('sendClosest', () => {
+/** What a caller gets when the handler failed. */
+const FAILED: PerWire<string> = { plain: 'ERR_NO_RESPONSE', mux: 'ERR_REMOTE' }
+
+describe.each(WIRES)('sendClosest on the %s wire', wire => {
   let hosts: Awaited<ReturnType<typeof ourHost>>[] = []
   let failing = new Set<string>()
-  const client = (): Client => new Client(hosts[0] ?? raise('no host'), { timeout: 5_000, wire: 'plain' })
+  const client = (): Client => new Client(hosts[0] ?? raise('no host'), { timeout: 5_000, wire })
 
   beforeAll(async () => {
     hosts = await Promise.all(Array.from({ length: 5 }, ourHost))
@@ -42,7 +46,7 @@ describe('sendClosest', () => {
     expect(new Set(order).size).toBe(4)
     expect(order).not.toContain(hosts[0]?.peerId.toString())
     const failure: unknown = await caller.sendClosest(PROTOCOL, REQUEST).catch((error: unknown) => error)
-    expect(failure).toMatchObject({ code: 'ERR_NO_RESPONSE', sent: true, message: /^4 of 4 nodes failed/ })
+    expect(failure).toMatchObject({ code: FAILED[wire], sent: true, message: /^4 of 4 nodes failed/ })
     // Failed nodes come last while they are passed over, and are asked all the same when there is nobody else.
     failing = new Set(order.slice(0, 3))
     expect((await caller.sendClosest(PROTOCOL, REQUEST)).target.toString()).toBe(order[3])

@@ -4,12 +4,16 @@ import { bytesOf, textOf } from '../../support/bytes.ts'
 import { failureOf } from '../../support/failures.ts'
 import { echo, Gate, PROTOCOL, Rpc } from '../../support/rpc.ts'
 import { until, within } from '../../support/until.ts'
+import { type PerWire, WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 
-describe('stopping a server', () => {
+/** What a call gets that was being handled when the grace was over. */
+const STOPPED: PerWire<string> = { plain: 'ERR_STREAM_RESET', mux: 'ERR_SERVER_CLOSED' }
+
+describe.each(WIRES)('stopping a server, for callers on the %s wire,', wire => {
   it('that is idle ends its streams at once and leaves nothing', async () => {
-    await using rpc = await Rpc.create()
+    await using rpc = await Rpc.create({ wire })
     await Promise.all(Array.from({ length: 20 }, () => rpc.send(HELLO)))
     expect(rpc.server.activeStreams).toBeGreaterThan(0)
     await within(2_000, 'stop()', rpc.server.stop())
@@ -19,7 +23,7 @@ describe('stopping a server', () => {
   })
 
   it('that never started, or twice, is no trouble', async () => {
-    await using rpc = await Rpc.create()
+    await using rpc = await Rpc.create({ wire })
     const server = new Server(rpc.pair.server)
     await server.stop()
     await Promise.all([rpc.server.stop(), rpc.server.stop(), rpc.server.stop({ grace: 1 })])
@@ -28,7 +32,7 @@ describe('stopping a server', () => {
 
   it('lets the requests finish that are being handled', async () => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ handler: gate.handler })
+    await using rpc = await Rpc.create({ wire, handler: gate.handler })
     const calls = Promise.all(Array.from({ length: 10 }, (_, index) => rpc.send(bytesOf(`call ${index}`))))
     await gate.reached(10)
     const stopped = rpc.server.stop({ grace: 10_000 })
@@ -42,11 +46,11 @@ describe('stopping a server', () => {
 
   it('takes no new calls meanwhile: they fail with nothing sent', async () => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ handler: gate.handler })
+    await using rpc = await Rpc.create({ wire, handler: gate.handler })
     const first = rpc.send(HELLO)
     await gate.reached(1)
     const stopped = rpc.server.stop({ grace: 10_000 })
-    await using other = new Client(rpc.pair.client)
+    await using other = new Client(rpc.pair.client, { wire })
     const refused = failureOf(other.send(rpc.address, PROTOCOL, HELLO))
     expect(await refused).toMatchObject({ code: 'ERR_PROTOCOL_UNSUPPORTED', sent: false })
     gate.open()
@@ -57,12 +61,12 @@ describe('stopping a server', () => {
 
   it('resets after the time of grace what is still being handled', async () => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ handler: gate.handler })
+    await using rpc = await Rpc.create({ wire, handler: gate.handler })
     const call = failureOf(rpc.send(HELLO))
     await gate.reached(1)
     const start = performance.now()
     const stopped = rpc.server.stop({ grace: 200 })
-    expect(await call).toMatchObject({ code: 'ERR_STREAM_RESET', sent: true })
+    expect(await call).toMatchObject({ code: STOPPED[wire], sent: true })
     expect(performance.now() - start).toBeGreaterThanOrEqual(190)
     gate.open()
     await within(2_000, 'stop()', stopped)
@@ -71,18 +75,18 @@ describe('stopping a server', () => {
 
   it('resets at once without grace', async () => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ handler: gate.handler })
+    await using rpc = await Rpc.create({ wire, handler: gate.handler })
     const call = failureOf(rpc.send(HELLO))
     await gate.reached(1)
     const stopped = rpc.server.stop({ grace: 0 })
-    expect(await within(1_000, 'the call fails', call)).toMatchObject({ code: 'ERR_STREAM_RESET' })
+    expect(await within(1_000, 'the call fails', call)).toMatchObject({ code: STOPPED[wire] })
     gate.open()
     await within(2_000, 'stop()', stopped)
   })
 
   it('waits as long as it is told, however long that is', async () => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ handler: gate.handler })
+    await using rpc = await Rpc.create({ wire, handler: gate.handler })
     const call = Promise.allSettled([rpc.send(HELLO)])
     await gate.reached(1)
     const stopped = rpc.server.stop({ grace: Number.POSITIVE_INFINITY })
@@ -95,11 +99,11 @@ describe('stopping a server', () => {
 
   it('ends although a handler never does', async () => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ handler: gate.handler })
+    await using rpc = await Rpc.create({ wire, handler: gate.handler })
     const call = failureOf(rpc.send(HELLO))
     await gate.reached(1)
     await within(3_000, 'stop()', rpc.server.stop({ grace: 100 }))
-    expect(await call).toMatchObject({ code: 'ERR_STREAM_RESET', sent: true })
+    expect(await call).toMatchObject({ code: STOPPED[wire], sent: true })
     await rpc.nothingLeft()
   })
 
@@ -114,7 +118,7 @@ describe('stopping a server', () => {
           resolve(request)
         })
       })
-    await using rpc = await Rpc.create({ handler })
+    await using rpc = await Rpc.create({ wire, handler })
     const call = failureOf(rpc.send(HELLO))
     await until(
       'the request arrives',
@@ -128,7 +132,7 @@ describe('stopping a server', () => {
   })
 
   it('comes with the end of `await using`', async () => {
-    await using rpc = await Rpc.create()
+    await using rpc = await Rpc.create({ wire })
     {
       await using server = new Server(rpc.pair.server)
       await server.start('/test/scoped', echo)
