@@ -56,6 +56,7 @@ export class PeerRoute implements Sweepable, PlaceHolder {
   /** A plain stream that came of offering both wires, for the pool. */
   #spare: { readonly conn: Conn; readonly since: number } | undefined
   #callers = 0
+  #closed: PointSubError | undefined
 
   constructor(target: KnownPeer, init: PeerRouteInit) {
     this.target = target
@@ -115,6 +116,7 @@ export class PeerRoute implements Sweepable, PlaceHolder {
 
   /** Closes every stream; resolves when they are gone. The calls have been cancelled by then. */
   async close(reason: PointSubError): Promise<void> {
+    this.#closed = reason
     for (const opening of this.#openings) opening.cancel(reason)
     this.#dropSpare()
     await Promise.all([...[...this.#live].map(session => session.close(reason)), this.#pool?.close(reason)])
@@ -143,6 +145,7 @@ export class PeerRoute implements Sweepable, PlaceHolder {
   /** A session, opened now if there is none; undefined when the plain wire is to be used. */
   async #choose(cancellation: Cancellation): Promise<ClientSession | undefined> {
     if (this.#init.options.wire === 'plain') return undefined
+    if (cancellation.reason !== undefined) throw cancellation.reason
     const connection = this.#init.host.getConnections(this.target.id).find(({ status }) => status === 'open')
     const known = connection === undefined ? undefined : this.#init.knowledge.get(connection, this.#init.protocol)
     if (known === 'plain' && this.#init.options.wire === 'auto') return undefined
@@ -219,6 +222,7 @@ export class PeerRoute implements Sweepable, PlaceHolder {
 
   /** Opens a stream in the time there is for that, unless the client is closed. */
   async #within(open: (cancellation: Cancellation) => Promise<Conn>): Promise<Conn> {
+    if (this.#closed !== undefined) throw this.#closed
     using cancellation = new Cancellation({ timeout: this.#init.options.connectTimeout }, 'connecting')
     this.#openings.add(cancellation)
     try {
