@@ -8,6 +8,7 @@ import { Peers } from '../../support/peers.ts'
 import { PROTOCOL, repeat } from '../../support/rpc.ts'
 import { SilentServer } from '../../support/silent-server.ts'
 import { until, within } from '../../support/until.ts'
+import { notNow, WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 
@@ -16,9 +17,9 @@ async function strangers(count: number): Promise<string[]> {
   return keys.map(key => peerIdFromPrivateKey(key).toString())
 }
 
-describe('maxTotalConns', () => {
+describe.each(WIRES)('maxTotalConns on the %s wire', wire => {
   it('leaves no peer without when more peers than streams are kept busy', async () => {
-    await using peers = await Peers.create(3, { clientOptions: { maxTotalConns: 2, maxStreamsPerPeer: 1 } })
+    await using peers = await Peers.create(3, { wire, clientOptions: { maxTotalConns: 2, maxStreamsPerPeer: 1 } })
     const stop = new AbortController()
     const answered = [0, 0]
     const busy = Array.from({ length: 16 }, async (_, index) => {
@@ -39,25 +40,25 @@ describe('maxTotalConns', () => {
   })
 
   it('of 10 does not cost one peer with 64 callers a new stream for each call', async () => {
-    await using peers = await Peers.create(1, { clientOptions: { maxTotalConns: 10 } })
+    await using peers = await Peers.create(1, { wire, clientOptions: { maxTotalConns: 10 } })
     await repeat(1_000, 64, async () => {
       await peers.send(0, HELLO)
     })
-    expect(peers.accepted).toBeLessThanOrEqual(20)
+    expect(peers.accepted).toBeLessThanOrEqual(wire === 'plain' ? 20 : 1)
   })
 
   it('of 100, the default, does not cost three peers with 64 callers each a new stream for each call', async () => {
-    await using peers = await Peers.create(3)
+    await using peers = await Peers.create(3, { wire })
     await repeat(3_000, 192, async index => {
       await peers.send(index % 3, HELLO)
     })
-    expect(peers.accepted).toBeLessThanOrEqual(300)
+    expect(peers.accepted).toBeLessThanOrEqual(wire === 'plain' ? 300 : 3)
   })
 })
 
-describe('peers that cannot be reached', () => {
+describe.each(WIRES)('peers that cannot be reached, on the %s wire,', wire => {
   it('take no place of maxTotalConns: 100 of them do not hold up a call to a peer that is connected', async () => {
-    await using peers = await Peers.create(1)
+    await using peers = await Peers.create(1, { wire })
     await peers.send(0, HELLO)
     await using silent = await SilentServer.listen()
     const controller = new AbortController()
@@ -77,13 +78,14 @@ describe('peers that cannot be reached', () => {
   })
 })
 
-describe('sendClosest', () => {
+describe.each(WIRES)('sendClosest on the %s wire', wire => {
   it('tries its nodes again although the last of them can never answer', async () => {
     let calls = 0
     await using peers = await Peers.create(1, {
+      wire,
       handler: () => request => {
         calls += 1
-        if (calls % 2 === 1) throw new Error('not yet')
+        if (calls % 2 === 1) throw notNow()
         return request
       },
       clientOptions: { maxRetries: 1, retryInterval: 10 }

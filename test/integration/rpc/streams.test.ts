@@ -3,8 +3,9 @@ import { Client, type ClientOptions, type Handler, type PeerLike, Server } from 
 import { bytesOf, textOf } from '../../support/bytes.ts'
 import { streamsOf } from '../../support/leftovers.ts'
 import { echo, Gate, PROTOCOL, Rpc, repeat } from '../../support/rpc.ts'
+import { WIRES } from '../../support/wires.ts'
 
-describe('streams', () => {
+describe('streams of the plain wire', () => {
   it('serve many requests one after the other: 500 calls, one stream', async () => {
     await using rpc = await Rpc.create()
     for (let index = 0; index < 500; index += 1) {
@@ -70,9 +71,11 @@ describe('streams', () => {
     gate.open()
     expect((await calls).map(textOf)).toEqual(Array.from({ length: 200 }, (_, index) => `call ${index}`))
   })
+})
 
+describe.each(WIRES)('streams of the %s wire', wire => {
   it('are the same whatever names the peer', async () => {
-    await using rpc = await Rpc.create()
+    await using rpc = await Rpc.create({ wire })
     const { peerId } = rpc.pair.server
     const [plain = ''] = rpc.address.toString().split('/p2p/')
     const names: PeerLike[] = [
@@ -91,7 +94,7 @@ describe('streams', () => {
   })
 
   it('are kept apart by protocol', async () => {
-    await using rpc = await Rpc.create()
+    await using rpc = await Rpc.create({ wire })
     await rpc.server.start('/test/shout', request => bytesOf(textOf(request).toUpperCase()))
     const calls = Array.from({ length: 100 }, async (_, index) => {
       const protocol = index % 2 === 0 ? PROTOCOL : '/test/shout'
@@ -103,13 +106,13 @@ describe('streams', () => {
   })
 })
 
-describe('one host', () => {
+describe.each(WIRES)('one host, on the %s wire,', wire => {
   it('can have two clients and a server that do not disturb each other', async () => {
-    await using rpc = await Rpc.create()
+    await using rpc = await Rpc.create({ wire })
     await using back = new Server(rpc.pair.client)
     await back.start('/test/back', echo)
-    await using other = new Client(rpc.pair.client)
-    await using fromServer = new Client(rpc.pair.server)
+    await using other = new Client(rpc.pair.client, { wire })
+    await using fromServer = new Client(rpc.pair.server, { wire })
     await rpc.send(bytesOf('connect'))
     const calls = Array.from({ length: 90 }, (_, index) => {
       const request = bytesOf(`call ${index}`)
@@ -123,10 +126,10 @@ describe('one host', () => {
     expect(textOf(await rpc.send(bytesOf('still here')))).toBe('still here')
   })
 
-  it("can be server and client of one protocol with more streams than libp2p's 64", async () => {
+  it("can be server and client of one protocol with more calls at once than libp2p's 64 streams", async () => {
     const [there, here] = [new Gate(), new Gate()]
-    const many: ClientOptions = { maxStreamsPerPeer: 100, wire: 'plain' }
-    await using rpc = await Rpc.create({ handler: there.handler, clientOptions: many })
+    const many: ClientOptions = { wire, maxStreamsPerPeer: 100 }
+    await using rpc = await Rpc.create({ wire, handler: there.handler, clientOptions: many })
     await using back = new Server(rpc.pair.client)
     await back.start(PROTOCOL, here.handler)
     await using fromServer = new Client(rpc.pair.server, many)
@@ -140,7 +143,7 @@ describe('one host', () => {
       )
     )
     await Promise.all([there.reached(100), here.reached(100)])
-    expect(rpc.openStreams).toBe(200)
+    expect(rpc.openStreams).toBe(wire === 'plain' ? 200 : 2)
     there.open()
     here.open()
     const answers = await calls

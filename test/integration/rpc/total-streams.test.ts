@@ -5,6 +5,7 @@ import { failureOf } from '../../support/failures.ts'
 import { Peers, watchMost } from '../../support/peers.ts'
 import { Gate, repeat } from '../../support/rpc.ts'
 import { turn, until, within } from '../../support/until.ts'
+import { notNow, type PerWire, WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 
@@ -18,9 +19,12 @@ async function passing<T>(gate: Gate, task: Promise<T>): Promise<T> {
   }
 }
 
-describe('maxTotalConns', () => {
+/** Streams that a peer takes which is kept busy: on the mux wire it needs one. */
+const BUSY: PerWire<number> = { plain: 8, mux: 1 }
+
+describe.each(WIRES)('maxTotalConns on the %s wire', wire => {
   it.each([1, 5, 11])('%i bounds the streams to 12 peers at any time, and every call is answered', async max => {
-    await using peers = await Peers.create(12, { clientOptions: { maxTotalConns: max } })
+    await using peers = await Peers.create(12, { wire, clientOptions: { maxTotalConns: max } })
     const watch = watchMost(() => peers.openStreams)
     await repeat(600, 64, async index => {
       const text = `call ${index}`
@@ -38,7 +42,7 @@ describe('maxTotalConns', () => {
       order.push(textOf(request))
       return gate.handler(request, context)
     }
-    await using peers = await Peers.create(5, { handler: () => handler, clientOptions: { maxTotalConns: 1 } })
+    await using peers = await Peers.create(5, { wire, handler: () => handler, clientOptions: { maxTotalConns: 1 } })
     const names = ['0 first', '2 b', '1 a', '3 d', '4 f']
     const calls: Promise<Uint8Array>[] = []
     for (const name of names) {
@@ -50,7 +54,10 @@ describe('maxTotalConns', () => {
   })
 
   it('leaves no peer without while 64 callers keep another one busy', async () => {
-    await using peers = await Peers.create(3, { clientOptions: { maxTotalConns: 8, maxStreamsPerPeer: 8 } })
+    await using peers = await Peers.create(3, {
+      wire,
+      clientOptions: { maxTotalConns: BUSY[wire], maxStreamsPerPeer: BUSY[wire] }
+    })
     const stop = new AbortController()
     const busy = Array.from({ length: 64 }, async () => {
       while (!stop.signal.aborted) await peers.send(0, HELLO)
@@ -58,7 +65,7 @@ describe('maxTotalConns', () => {
     await until(
       'the busy peer has all streams',
       () => peers.openStreams,
-      count => count === 8
+      count => count === BUSY[wire]
     )
     for (let round = 0; round < 5; round += 1) {
       await within(5_000, 'the others are answered', Promise.all([peers.send(1, HELLO), peers.send(2, HELLO)]))
@@ -72,7 +79,11 @@ describe('maxTotalConns', () => {
     ['its signal', {}]
   ])('lets a call that waits go at %s, with nothing sent and its place left to the next', async (name, options) => {
     const gate = new Gate()
-    await using peers = await Peers.create(3, { handler: () => gate.handler, clientOptions: { maxTotalConns: 1 } })
+    await using peers = await Peers.create(3, {
+      wire,
+      handler: () => gate.handler,
+      clientOptions: { maxTotalConns: 1 }
+    })
     const holder = peers.send(0, HELLO)
     await gate.reached(1)
     const controller = new AbortController()
@@ -90,6 +101,7 @@ describe('maxTotalConns', () => {
   it('gives a stream to a peer that waits for one as soon as those who waited for it have left', async () => {
     const gate = new Gate()
     await using peers = await Peers.create(2, {
+      wire,
       handler: () => gate.handler,
       clientOptions: { maxTotalConns: 1, maxStreamsPerPeer: 1 }
     })
@@ -109,11 +121,11 @@ describe('maxTotalConns', () => {
     let moody = true
     const handler: Handler = (request, context) => {
       if (!moody) return gate.handler(request, context)
-      if (request[0] === 1) throw new Error('unlucky')
+      if (request[0] === 1) throw notNow()
       if (request[0] === 2) return new Promise(() => {})
       return request
     }
-    await using peers = await Peers.create(4, { handler: () => handler, clientOptions: { maxTotalConns: 3 } })
+    await using peers = await Peers.create(4, { wire, handler: () => handler, clientOptions: { maxTotalConns: 3 } })
     const watch = watchMost(() => peers.openStreams)
     const calls = Array.from({ length: 400 }, async (_, index) => {
       const controller = new AbortController()
@@ -130,7 +142,10 @@ describe('maxTotalConns', () => {
     const outcomes = await within(25_000, '400 calls', Promise.all(calls))
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome.status === 'fulfilled') expect([...outcome.value]).toEqual([0, index % 256])
-      else expect(['ERR_ABORTED', 'ERR_TIMEOUT', 'ERR_NO_RESPONSE']).toContain(outcome.reason.code)
+      else
+        expect(['ERR_ABORTED', 'ERR_TIMEOUT', wire === 'plain' ? 'ERR_NO_RESPONSE' : 'ERR_NOT_NOW']).toContain(
+          outcome.reason.code
+        )
     }
     moody = false
     const last = Array.from({ length: 6 }, (_, index) => peers.send(index % 4, HELLO))

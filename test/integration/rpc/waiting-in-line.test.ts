@@ -10,6 +10,7 @@ import { addressOf, ourHost } from '../../support/hosts.ts'
 import { Peers } from '../../support/peers.ts'
 import { Gate, PROTOCOL } from '../../support/rpc.ts'
 import { SilentServer } from '../../support/silent-server.ts'
+import { inFlight, WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 
@@ -21,6 +22,7 @@ async function strangers(count: number): Promise<string[]> {
 describe('peers that cannot be reached', () => {
   it('do not use up the connectTimeout of calls to others that wait in line behind their dials', async () => {
     await using peers = await Peers.create(3, {
+      wire: 'auto',
       stockClient: true,
       clientOptions: { maxTotalConns: 1_000, connectTimeout: 1_000, timeout: 10_000 }
     })
@@ -37,10 +39,10 @@ describe('peers that cannot be reached', () => {
   })
 })
 
-describe('sendClosest', () => {
+describe.each(WIRES)('sendClosest on the %s wire', wire => {
   it('does not pass a node over for a deadline that came while the call waited in line here', async () => {
     const gate = new Gate()
-    await using peers = await Peers.create(3, { handler: () => gate.handler, clientOptions: { maxStreamsPerPeer: 1 } })
+    await using peers = await Peers.create(3, { ...inFlight(wire, 1), handler: () => gate.handler })
     for (const host of peers.hosts) peers.client.addServerNode(PROTOCOL, addressOf(host))
     const opening = setInterval(() => gate.open(), 1)
     const { target } = await peers.client.sendClosest(PROTOCOL, HELLO)
@@ -57,10 +59,10 @@ describe('sendClosest', () => {
   })
 })
 
-describe('a peer that is frozen', () => {
+describe.each(WIRES)('a peer that is frozen, on the %s wire,', wire => {
   it('does not get more streams than maxStreamsPerPeer by calls that give up', async () => {
     await using host = await ourHost()
-    await using client = new Client(host, { maxRetries: 0, maxStreamsPerPeer: 8 })
+    await using client = new Client(host, { wire, maxRetries: 0, maxStreamsPerPeer: 8 })
     await using child = await ChildPeer.start({ kind: 'server' })
     for (let round = 0; round < 3; round += 1) await client.send(child.address, ECHO, HELLO)
     child.freeze()
@@ -75,9 +77,9 @@ describe('a peer that is frozen', () => {
   })
 })
 
-describe('unused streams', () => {
+describe.each(WIRES)('unused streams of the %s wire', wire => {
   it('make room for one more peer at once: 20 calls in turn to 5 peers with 2 places', async () => {
-    await using peers = await Peers.create(5, { clientOptions: { maxTotalConns: 2 } })
+    await using peers = await Peers.create(5, { wire, clientOptions: { maxTotalConns: 2 } })
     const start = performance.now()
     for (let index = 0; index < 20; index += 1) await peers.send(index % 5, HELLO)
     expect(performance.now() - start).toBeLessThan(2_000)
