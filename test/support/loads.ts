@@ -1,3 +1,4 @@
+import type { Wire } from '../../src/core/wire.ts'
 import type { Handler } from '../../src/index.ts'
 import { sameBytes } from './bytes.ts'
 import type { LoadOptions } from './load.ts'
@@ -19,10 +20,12 @@ const moody: Handler = (request, { signal }) => {
   return request
 }
 
+type Kind = [code: string, call: (rpc: Rpc, signal: AbortSignal) => Promise<unknown>]
+
 /** What each kind of call must end with. */
-const KINDS: [code: string, call: (rpc: Rpc, signal: AbortSignal) => Promise<unknown>][] = [
+const kindsOf = (wire: Wire): Kind[] => [
   ['', rpc => rpc.send(Uint8Array.of(0))],
-  ['ERR_NO_RESPONSE', rpc => rpc.send(Uint8Array.of(1))],
+  [wire === 'plain' ? 'ERR_NO_RESPONSE' : 'ERR_REMOTE', rpc => rpc.send(Uint8Array.of(1))],
   ['ERR_TIMEOUT', rpc => rpc.send(Uint8Array.of(2), { timeout: 20 })],
   ['ERR_ABORTED', (rpc, signal) => rpc.send(Uint8Array.of(2), { signal })],
   ['ERR_PROTOCOL_UNSUPPORTED', rpc => rpc.client.send(rpc.address, '/nowhere', REQUEST)],
@@ -30,18 +33,22 @@ const KINDS: [code: string, call: (rpc: Rpc, signal: AbortSignal) => Promise<unk
 ]
 
 /** Calls that fail in every way, between calls that are answered. */
-export const FAILING_CALLS: Pick<LoadOptions, 'call' | 'handler'> = {
-  handler: moody,
-  call: async (rpc, index) => {
-    const [code = '', call] = KINDS[index % KINDS.length] ?? []
-    const controller = new AbortController()
-    const timer = setTimeout(() => controller.abort(), index % 30)
-    try {
-      const [outcome] = await Promise.allSettled([call?.(rpc, controller.signal)])
-      const got: unknown = outcome.status === 'fulfilled' ? '' : outcome.reason.code
-      if (got !== code) throw new Error(`${String(got)} instead of ${code}`)
-    } finally {
-      clearTimeout(timer)
+export function failingCalls(wire: Wire): Pick<LoadOptions, 'call' | 'handler' | 'wire'> {
+  const kinds = kindsOf(wire)
+  return {
+    wire,
+    handler: moody,
+    call: async (rpc, index) => {
+      const [code = '', call] = kinds[index % kinds.length] ?? []
+      const controller = new AbortController()
+      const timer = setTimeout(() => controller.abort(), index % 30)
+      try {
+        const [outcome] = await Promise.allSettled([call?.(rpc, controller.signal)])
+        const got: unknown = outcome.status === 'fulfilled' ? '' : outcome.reason.code
+        if (got !== code) throw new Error(`${String(got)} instead of ${code}`)
+      } finally {
+        clearTimeout(timer)
+      }
     }
   }
 }

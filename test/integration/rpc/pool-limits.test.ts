@@ -7,6 +7,7 @@ import { Peers } from '../../support/peers.ts'
 import { onFrames } from '../../support/raw.ts'
 import { Gate, PROTOCOL, Rpc, type RpcOptions, repeat } from '../../support/rpc.ts'
 import { turn, until, within } from '../../support/until.ts'
+import { inFlight, notNow, type PerWire, WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 
@@ -30,10 +31,12 @@ async function passing<T>(gate: Gate, task: Promise<T>): Promise<T> {
   }
 }
 
-describe('callers beyond maxStreamsPerPeer', () => {
+describe.each(WIRES)('callers beyond what one peer takes at once, on the %s wire,', wire => {
   it.each([1, 3])('wait in order for one of %i; who leaves by deadline or signal leaves the line', async max => {
     const { gate, order, handler } = noting()
-    await using rpc = await Rpc.create({ handler, clientOptions: { maxStreamsPerPeer: max } })
+    await using rpc = await Rpc.create({ ...inFlight(wire, max), handler })
+    await rpc.greet()
+    order.length = 0
     const first = Array.from({ length: max }, (_, index) => rpc.send(bytesOf(`first ${index}`)))
     await gate.reached(max)
     const controller = new AbortController()
@@ -62,7 +65,9 @@ describe('callers beyond maxStreamsPerPeer', () => {
 
   it('10,000 of which have left hold up nobody, and nothing of them is left', async () => {
     const { gate, order, handler } = noting()
-    await using rpc = await Rpc.create({ handler, clientOptions: { maxStreamsPerPeer: 1 } })
+    await using rpc = await Rpc.create({ ...inFlight(wire, 1), handler })
+    await rpc.greet()
+    order.length = 0
     const holder = rpc.send(bytesOf('holder'))
     await gate.reached(1)
     const controllers = Array.from({ length: 10_000 }, () => new AbortController())
@@ -76,6 +81,36 @@ describe('callers beyond maxStreamsPerPeer', () => {
     expect(order).toEqual(['holder', 'last'])
     await rpc.client.close()
     await rpc.nothingLeft()
+  })
+})
+
+describe('unused sessions of the mux wire', () => {
+  it.each<[string, ClientOptions, number]>([
+    ['maxIdleConns over all', { maxIdleConns: 2, maxIdleConnsPerPeer: 10 }, 2],
+    ['none of them with maxIdleConnsPerPeer 0', { maxIdleConnsPerPeer: 0 }, 0]
+  ])('are kept up to %s', async (_, clientOptions, kept) => {
+    await using peers = await Peers.create(3, { wire: 'mux', clientOptions })
+    await Promise.all([0, 1, 2].map(index => peers.send(index, HELLO)))
+    expect(peers.openStreams).toBe(3)
+    await until(
+      'the others are closed',
+      () => peers.openStreams,
+      count => count === kept
+    )
+    expect(peers.client.getConnectionsInfo()).toHaveLength(kept)
+    expect(textOf(await peers.send(0, HELLO))).toBe('hello')
+    await peers.client.close()
+    await peers.nothingLeft()
+  })
+
+  it.each<[string, ClientOptions]>([
+    ['idleConnTimeout', { idleConnTimeout: 150, idleTimeout: 20_000 }],
+    ['idleTimeout', { idleConnTimeout: 20_000, idleTimeout: 150 }]
+  ])('are closed after %s, when it is the smaller one', async (_, clientOptions) => {
+    await using peers = await Peers.create(1, { wire: 'mux', clientOptions })
+    await peers.send(0, HELLO)
+    await peers.nothingLeft()
+    expect(peers.client.getConnectionsInfo()).toEqual([])
   })
 })
 
@@ -128,26 +163,27 @@ describe('unused streams', () => {
   })
 })
 
-describe('a stream that failed is not used again', () => {
+describe.each(WIRES)('a call that failed, on the %s wire,', wire => {
+  const THREW: PerWire<string> = { plain: 'ERR_NO_RESPONSE', mux: 'ERR_NOT_NOW' }
   const FAILURES: [string, RpcOptions, string][] = [
-    ['by a handler that threw', {}, 'ERR_NO_RESPONSE'],
+    ['by a handler that threw', {}, THREW[wire]],
     ['by a deadline', {}, 'ERR_TIMEOUT'],
     ['by readTimeout', { clientOptions: { readTimeout: 100 } }, 'ERR_TIMEOUT'],
     ['by an answer that was too large', { clientOptions: { maxBlockSize: 100 } }, 'ERR_MESSAGE_TOO_LARGE']
   ]
 
-  it.each(FAILURES)('%s: a late answer is nobody else’s', async (name, options, code) => {
+  it.each(FAILURES)('%s, has no answer that comes late and is taken for another’s', async (name, options, code) => {
     let late: (() => void) | undefined
     const handler: Handler = request => {
       if (textOf(request) !== 'fail') return request
-      if (code === 'ERR_NO_RESPONSE') throw new Error('told to')
+      if (code === THREW[wire]) throw notNow()
       if (code === 'ERR_MESSAGE_TOO_LARGE') return new Uint8Array(101)
       return new Promise(resolve => {
         late = () => resolve(bytesOf('late'))
       })
     }
     const clientOptions = { ...options.clientOptions, maxStreamsPerPeer: 1 }
-    await using rpc = await Rpc.create({ handler, clientOptions })
+    await using rpc = await Rpc.create({ wire, handler, clientOptions })
     for (let round = 1; round <= 5; round += 1) {
       expect(textOf(await rpc.send(HELLO))).toBe('hello')
       const timeout = name === 'by a deadline' ? 50 : 20_000
@@ -156,7 +192,8 @@ describe('a stream that failed is not used again', () => {
       late?.()
       expect(textOf(await next)).toBe(`round ${round}`)
     }
-    expect(rpc.server.getMetrics().totalConnections).toBe(6)
+    // On the plain wire a stream that failed is not used again.
+    expect(rpc.server.getMetrics().totalConnections).toBe(wire === 'plain' ? 6 : 1)
   })
 })
 
@@ -181,9 +218,10 @@ describe('a peer that bounds its streams', () => {
   })
 })
 
-describe('streams that the server ends while they are given back', () => {
+describe.each(WIRES)('streams of the %s wire that the server ends while they are given back', wire => {
   it.each([1, 2, 3])('after %i requests cost no call: 500 at 32 concurrent over 2 peers', async maxRequestsPerConn => {
     await using peers = await Peers.create(2, {
+      wire,
       serverOptions: { maxRequestsPerConn },
       clientOptions: { maxRetries: 5, retryInterval: 1, retryBudget: 10_000, maxTotalConns: 6, maxStreamsPerPeer: 5 }
     })
@@ -196,7 +234,7 @@ describe('streams that the server ends while they are given back', () => {
   })
 })
 
-describe('a clock that jumps, forwards and back', () => {
+describe.each(WIRES)('a clock that jumps, forwards and back, on the %s wire,', wire => {
   afterEach(() => {
     vi.useRealTimers()
   })
@@ -205,11 +243,11 @@ describe('a clock that jumps, forwards and back', () => {
     let failures = 2
     const handler: Handler = request => {
       if (textOf(request) === 'never') return new Promise(() => {})
-      if (textOf(request) === 'twice' && failures-- > 0) throw new Error('not yet')
+      if (textOf(request) === 'twice' && failures-- > 0) throw notNow()
       return request
     }
     const clientOptions: ClientOptions = { maxRetries: 2, retryInterval: 100, idleTimeout: 600, readTimeout: 10_000 }
-    await using rpc = await Rpc.create({ handler, clientOptions })
+    await using rpc = await Rpc.create({ wire, handler, clientOptions })
     // Certificates are of their time.
     await rpc.pair.connect()
     vi.useFakeTimers({ toFake: ['Date'] })
