@@ -56,7 +56,9 @@ overEveryMuxLink(link => {
     expect(order).not.toEqual(requests)
     expect(client.getConnectionsInfo()).toHaveLength(1)
   })
+})
 
+overOneMuxLink(link => {
   test('an error of a Go handler arrives with all it says, and another one as ERR_REMOTE', async () => {
     await using go = await serve(link, MUX)
     await using host = await diallingHost(link)
@@ -118,9 +120,7 @@ overEveryMuxLink(link => {
     const refused = await failureOf(client.send(go.address, '/slow/1.0.0', bytes('0')))
     expect(refused).toMatchObject({ code: 'ERR_PROTOCOL_UNSUPPORTED', sent: false })
   })
-})
 
-overOneMuxLink(link => {
   test('either side reads what the other compresses, small and large', async () => {
     await using go = await serve(link, MUX)
     await using host = await diallingHost(link)
