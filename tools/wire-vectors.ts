@@ -24,14 +24,12 @@ export function vectors(): Record<string, Json> {
       compressed: 'ANSWERs whose body is encoded, for decoding only: to `text`, or, where there is none, not at all.'
     },
     frames: FRAMES.map(([name, frame]) => ({ name, hex: hex(encodeMuxFrame(frame)), frame: shown(frame) })),
-    readOnly: READ_ONLY.map(([name, bytes, frame]) => ({
-      name,
-      hex: bytes,
-      ...(frame !== undefined && { frame: shown(frame) })
-    })),
+    readOnly: READ_ONLY.map(([name, bytes, frame]) =>
+      frame === undefined ? { name, hex: bytes } : { name, hex: bytes, frame: shown(frame) }
+    ),
     conversations: CONVERSATIONS.map(({ name, steps }) => ({ name, steps: steps.map(stepOf) })),
-    badFrames: BAD_FRAMES.map(each => ({ ...each })),
-    badSessions: BAD_SESSIONS.map(each => ({ ...each }))
+    badFrames: BAD_FRAMES,
+    badSessions: BAD_SESSIONS
   }
 }
 

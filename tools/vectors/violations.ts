@@ -1,17 +1,17 @@
-import { type MuxFrame, TYPE } from '../../src/frame/mux.ts'
+import { type Answer, type MuxFrame, type Request, TYPE } from '../../src/frame/mux.ts'
 import { encodeMuxFrame } from '../../src/frame/mux-encode.ts'
 import type { Side, StreamName } from './conversations.ts'
 import { TOKEN } from './frames.ts'
 import { hex, pattern } from './json.ts'
 
 /** A frame that breaks the wire by itself, whoever sends it. */
-export interface BadFrame {
+export type BadFrame = {
   readonly name: string
   readonly hex: string
 }
 
 /** What one side sends, from its first byte on each stream; the last of it breaks the wire. */
-export interface BadSession {
+export type BadSession = {
   readonly name: string
   readonly from: Side
   readonly on: StreamName
@@ -92,9 +92,10 @@ export const BAD_FRAMES: readonly BadFrame[] = (
 
 const write = (...frames: MuxFrame[]): string => frames.map(each => hex(encodeMuxFrame(each))).join('')
 const hello = (stream: StreamName, token = TOKEN): MuxFrame => ({ type: 'hello', stream, token, settings: {} })
-const request = (id: number): MuxFrame => ({ type: 'request', id, timeout: 0, size: 0, body: NONE, ...PLAIN })
-const large = { ...request(1), size: 9, large: true } as MuxFrame
-const answer = (id: number): MuxFrame => ({ type: 'answer', id, size: 0, body: NONE, ...PLAIN })
+const request = (id: number): Request => ({ type: 'request', id, timeout: 0, size: 0, body: NONE, ...PLAIN })
+const large: MuxFrame = { ...request(1), size: 9, large: true }
+const answer = (id: number): Answer => ({ type: 'answer', id, size: 0, body: NONE, ...PLAIN })
+const largeAnswer: MuxFrame = { ...answer(1), size: 9, large: true }
 const failure: MuxFrame = {
   type: 'error',
   id: 1,
@@ -106,6 +107,7 @@ const failure: MuxFrame = {
   details: undefined
 }
 const ping: MuxFrame = { type: 'ping', bytes: pattern(8) }
+const pong: MuxFrame = { type: 'pong', bytes: pattern(8) }
 const body: MuxFrame = { type: 'body', id: 1, last: false, bytes: NONE }
 
 const onControl = (name: string, from: Side, ...frames: MuxFrame[]): BadSession => ({
@@ -133,7 +135,7 @@ export const BAD_SESSIONS: readonly BadSession[] = [
   onControl('a GOAWAY from a client', 'client', hello('control'), { type: 'goaway', reason: 0 }),
   onControl('a WANT from a client', 'client', hello('control'), { type: 'want' }),
   onControl('a BODY on the control stream', 'client', hello('control'), body),
-  onControl('a PONG to no PING', 'client', hello('control'), { ...ping, type: 'pong' } as MuxFrame),
+  onControl('a PONG to no PING', 'client', hello('control'), pong),
   onData('a HELLO of the control stream on the data stream', 'client', hello('data'), hello('control')),
   onData('a small REQUEST on the data stream', 'client', hello('data'), request(1)),
   onData('a CREDIT on the data stream', 'client', hello('data'), { type: 'credit', bytes: 1 }),
@@ -145,12 +147,8 @@ export const BAD_SESSIONS: readonly BadSession[] = [
   onControl('a second HELLO', 'server', hello('control'), hello('control')),
   onControl('a REQUEST from a server', 'server', hello('control'), request(1)),
   onControl('a CANCEL from a server', 'server', hello('control'), { type: 'cancel', id: 1 }),
-  onControl('a large ANSWER on the control stream', 'server', hello('control'), {
-    ...answer(1),
-    size: 9,
-    large: true
-  } as MuxFrame),
+  onControl('a large ANSWER on the control stream', 'server', hello('control'), largeAnswer),
   onControl('an ANSWER to an id that was never used', 'server', hello('control'), answer(2)),
-  onControl('a PONG to no PING', 'server', hello('control'), { ...ping, type: 'pong' } as MuxFrame),
+  onControl('a PONG to no PING', 'server', hello('control'), pong),
   onControl('a BODY on the control stream', 'server', hello('control'), body)
 ]
