@@ -15,7 +15,8 @@ export async function handleWires(
   serve: Readonly<Record<Wire, (conn: Conn) => void>>,
   options: HandleOptions
 ): Promise<() => Promise<void>> {
-  const wires: Wire[] = wire === 'auto' ? ['plain', 'mux'] : [wire]
+  // A peer that finds the plain one shall find the other one, too: it would keep to what it has found.
+  const wires: Wire[] = wire === 'auto' ? ['mux', 'plain'] : [wire]
   const undo: (() => Promise<void>)[] = []
   const unhandle = async (): Promise<void> => {
     await Promise.all(undo.map(each => each()))

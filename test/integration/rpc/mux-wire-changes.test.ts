@@ -3,7 +3,7 @@ import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { yamux } from '@libp2p/yamux'
 import { createLibp2p } from 'libp2p'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Client, Server, type ServerOptions } from '../../../src/index.ts'
 import { bytesOf, textOf } from '../../support/bytes.ts'
 import { failureOf } from '../../support/failures.ts'
@@ -142,6 +142,13 @@ describe('when the Server on a host is replaced', () => {
       await again.stop()
     }
   })
+})
+
+it('a server has the mux wire before the plain one, so that no peer finds that alone and keeps to it', async () => {
+  await using host = await ourHost()
+  const handle = vi.spyOn(host, 'handle')
+  await using _ = await serve(host)
+  expect(handle.mock.calls.map(([id]) => id)).toEqual([MUX, PROTOCOL])
 })
 
 describe('when the host of a peer is replaced by another of the same identity and port', () => {
