@@ -227,8 +227,10 @@ export class ClientSession {
       if (call !== undefined) this.#fail(call, errorOf(frame, this.#names))
     } else if (frame.type === 'goaway') {
       this.isServed = frame.reason === GOAWAY.served
-      // What it has taken it answers.
-      this.#close(this.#error('ERR_STREAM_CLOSED', 'the peer takes no more requests on this stream'))
+      // What it has taken it answers; what has not left yet it would refuse.
+      const reason = this.#error('ERR_STREAM_CLOSED', 'the peer takes no more requests on this stream')
+      this.#close(reason)
+      for (const call of this.#calls.values()) if (!call.sent) this.#cancel(call, reason)
       this.#endWhenDone()
     } else if (frame.type === 'want') {
       this.#dataOpener.need(this.#channel)
