@@ -69,8 +69,7 @@ export class Restarts implements AsyncDisposable {
 
   async restart(how: Restart): Promise<void> {
     const before = this.#server
-    const t0 = performance.now()
-    const stopped = before.stop({ grace: 10_000 }).then(() => console.log(how, Math.round(performance.now() - t0), JSON.stringify(before.getMetrics())))
+    const stopped = before.stop({ grace: 10_000 })
     if (how !== 'overlapping') await stopped
     if (how === 'new host') {
       const address = addressOf(this.#there).toString().split('/p2p/')[0] ?? ''
@@ -128,7 +127,7 @@ export class Restarts implements AsyncDisposable {
 export async function restartUnderLoad(how: Restart, times: number, wire: 'auto' | 'mux'): Promise<Ledger> {
   await using restarts = await Restarts.create()
   const { ledger } = restarts
-  const once: ClientOptions = { wire, idempotent: false, maxRetries: 0 }
+  const once: ClientOptions = { wire, idempotent: false, retryInterval: 20, maxRetries: 3 }
   const again: ClientOptions = { wire, retryInterval: 20, maxRetries: 30, retryBudget: 100_000 }
   const enough = async (since: number): Promise<void> => {
     // Calls are answered between two restarts, too.

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import type { Handler } from '../../../src/index.ts'
+import { Client, type Handler } from '../../../src/index.ts'
 import { bytesOf, KIB, MIB, randomBody, sameBytes, textOf } from '../../support/bytes.ts'
 import { failureOf } from '../../support/failures.ts'
-import { wiresOf } from '../../support/mux.ts'
-import { Gate, repeat, Rpc } from '../../support/rpc.ts'
+import { HostPair } from '../../support/hosts.ts'
+import { handleMux, type RawMuxServer } from '../../support/raw-mux.ts'
+import { Gate, PROTOCOL, repeat, Rpc } from '../../support/rpc.ts'
 import { until, within } from '../../support/until.ts'
 
 const HELLO = bytesOf('hello')
@@ -26,11 +27,6 @@ describe('stop({ grace })', () => {
     const calls = requests.map(request => rpc.send(request))
     await gate.reached(500)
     const stopped = rpc.server.stop({ grace: 20_000 })
-    await until(
-      'the client knows',
-      () => wiresOf(rpc.client),
-      () => true
-    )
     const later = await Promise.all(Array.from({ length: 20 }, () => failureOf(rpc.send(HELLO))))
     for (const error of later) {
       expect(['ERR_PROTOCOL_UNSUPPORTED', 'ERR_SERVER_CLOSED']).toContain(error.code)
@@ -124,6 +120,37 @@ describe('a session that is replaced', () => {
     await rpc.client.close()
     await rpc.nothingLeft()
   })
+})
+
+it('requests of which nothing has left when the peer takes no more go to another session at once', async () => {
+  await using pair = await HostPair.create()
+  await using client = new Client(pair.client, { wire: 'mux', maxRetries: 0, enableCompression: false })
+  const sessions: RawMuxServer[] = []
+  // Room for the first pieces of two of them.
+  await handleMux(pair.server, { settings: { credit: 2 * 32 * KIB } }, session => void sessions.push(session))
+  const calls = Array.from({ length: 4 }, () => failureOf(client.send(pair.address, PROTOCOL, BODY)))
+  const begun = async (index: number, count: number): Promise<number[]> => {
+    const data = await sessions[index]?.data
+    const ids = (): number[] =>
+      data?.frames.filter(({ type }) => type === 'request').map(frame => ('id' in frame ? frame.id : 0)) ?? []
+    return until('requests come', ids, ({ length }) => length >= count)
+  }
+  await until(
+    'the session',
+    () => sessions.length,
+    count => count === 1
+  )
+  expect(await begun(0, 2)).toEqual([1, 2])
+  sessions[0]?.control.send({ type: 'goaway', reason: 0 })
+  await until(
+    'another session',
+    () => sessions.length,
+    count => count === 2
+  )
+  expect(await begun(1, 2)).toEqual([1, 2])
+  expect(await begun(0, 2)).toEqual([1, 2])
+  await client.close()
+  for (const error of await Promise.all(calls)) expect(error).toMatchObject({ code: 'ERR_CLIENT_CLOSED', sent: true })
 })
 
 describe('a server that is killed', () => {
