@@ -57,6 +57,15 @@ describe('the example', () => {
     expect(lines.at(-1)).toBe('getaddrinfo ENOTFOUND carol')
   })
 
+  it('errors-and-metadata.ts buys, and is told why not', async () => {
+    const lines = await run('errors-and-metadata.ts')
+    const inOrder = ['2 left', 'bread for bob', "alice's log: the handler failed: the shelf of tea fell down"]
+    expect(lines.filter(line => inOrder.includes(line))).toEqual(inOrder)
+    expect(lines.join(' ')).toMatch(/ERR_SOLD_OUT there is no milk .*retryAfter: 86400000, .*supplier: 'the farm'/)
+    expect(lines).toContain('ERR_REMOTE the handler of the peer failed { remote: true, retryAfter: undefined }')
+    expect(lines.slice(-2).toSorted()).toEqual(['ERR_ABORTED sent: true', 'alice stops baking'])
+  })
+
   it('websocket.ts chats', async () => {
     const said = ['bob: hello, carol', 'carol: hello, bob']
     const heard = said.flatMap(text => ['bob', 'carol'].map(name => `${name} reads "${text}"`))
