@@ -130,7 +130,7 @@ export const OPTIONS: {
     maxTotalConns: count(100, 'Streams open at once, over all peers and protocols; more calls wait in order.'),
     maxStreamsPerPeer: count(
       64,
-      'Streams open at once to one peer and protocol; more calls wait in order. Go peers reset above 75.',
+      'Streams of the plain wire open at once to one peer and protocol; more calls wait in order. Go peers reset above 75. The mux wire has one.',
       1_000
     ),
     maxIdleConns: count(100, 'Unused streams kept, over all peers; those unused longest go first.', 1_000_000, 0),
@@ -142,7 +142,7 @@ export const OPTIONS: {
     ),
     maxRequestsPerStream: count(
       10_000,
-      'Requests sent on one stream before it is replaced; Go ends a stream after 10,000.'
+      'Requests sent on one stream of the plain wire before it is replaced; Go ends a stream after 10,000.'
     ),
     wire: {
       default: 'auto',
@@ -196,11 +196,11 @@ export const OPTIONS: {
     bufferPoolSize: bytes(
       4 * 1024,
       LARGEST_BLOCK,
-      'First buffer of a request that comes in pieces; it grows as they come.'
+      'First buffer of a request that comes in pieces on the plain wire; it grows as they come.'
     ),
     maxConcurrentRequests: count(
       10_000,
-      'Requests handled at once, over all peers; more are refused with `ERR_OVERLOADED`, on the plain wire by a reset.'
+      'Requests handled at once, over all peers and protocols; more are refused with `ERR_OVERLOADED`, on the plain wire by a reset.'
     ),
     maxConcurrentRequestsPerConn: count(
       1_000,
