@@ -15,6 +15,7 @@ export {
 } from './core/errors.ts'
 export type { Host } from './core/host.ts'
 export type { PeerLike } from './core/peers.ts'
+export type { Wire } from './core/wire.ts'
 export { Client, type ClientOptions } from './rpc/client.ts'
 export {
   Server,
@@ -30,6 +31,7 @@ export type {
   ClientMetrics,
   ConnectionInfo,
   Handler,
+  Metadata,
   RequestContext,
   SendOptions,
   ServerMetrics

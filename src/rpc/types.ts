@@ -26,7 +26,8 @@ export interface RequestContext {
 
 /**
  * Answers one request. On the mux wire a PointSubError that it throws arrives as that error at the caller, anything else
- * as `ERR_REMOTE`; on the plain wire, which has no error message, both end the stream without an answer.
+ * as `ERR_REMOTE`; on the plain wire, which has no error message, both end the stream without an answer. An answer above
+ * 256 KiB is not copied on the mux wire: return one whose bytes stay as they are.
  */
 export type Handler = (request: Uint8Array, context: RequestContext) => Uint8Array | Promise<Uint8Array>
 
