@@ -26,8 +26,9 @@ export class MemoryStream extends AbstractStream {
   #items: Item[] = []
   #onTheWay = 0
   #pumping = false
-  /** Sees what is sent. */
+  /** See what leaves this end, and what comes to it before it is read. */
   onSend: ((bytes: Uint8Array) => void) | undefined
+  onReceive: ((bytes: Uint8Array) => void) | undefined
 
   constructor(protocol: string, direction: MessageStreamDirection, random: Random | undefined) {
     super({ id: direction, protocol, direction, log })
@@ -41,6 +42,11 @@ export class MemoryStream extends AbstractStream {
     outbound.#peer = inbound
     inbound.#peer = outbound
     return [outbound, inbound]
+  }
+
+  get otherEnd(): MemoryStream {
+    if (this.#peer === undefined) throw new Error('made by pair() alone')
+    return this.#peer
   }
 
   /** The connection is gone. */
@@ -113,7 +119,11 @@ export class MemoryStream extends AbstractStream {
     const end = this.#random?.chance(0.5) === true ? 1 + this.#random.below(item.byteLength) : item.byteLength
     if (end < item.byteLength) this.#items.unshift(item.subarray(end))
     this.#onTheWay -= end
-    if (peer.status === 'open') peer.onData(item.slice(0, end))
+    if (peer.status === 'open') {
+      const bytes = item.slice(0, end)
+      peer.onReceive?.(bytes)
+      peer.onData(bytes)
+    }
     this.drain()
   }
 

@@ -6,6 +6,7 @@ import type { Conn } from '../../src/conn/conn.ts'
 import { ClientSession } from '../../src/mux/client-session.ts'
 import { MuxService } from '../../src/rpc/mux-service.ts'
 import type { MuxStream } from '../../src/rpc/mux-stream.ts'
+import { Sweeper } from '../../src/rpc/sweeper.ts'
 import type { Counters } from '../../src/rpc/types.ts'
 import type { ClientOptions, Handler, ServerOptions } from '../../src/index.ts'
 import { memoryConn, MemoryStream } from './memory-stream.ts'
@@ -37,14 +38,17 @@ export class MuxRig {
   /** Of the server, as they come. */
   readonly failures: PointSubError[] = []
   readonly served: Set<MuxStream> = new Set()
+  readonly #sweeper: Sweeper
   readonly #clientOptions: ReturnType<typeof resolveOptions<typeof OPTIONS.client>>
 
   constructor({ handler, serverOptions = {}, clientOptions = {} }: MuxRigOptions) {
     this.#clientOptions = resolveOptions(OPTIONS.client, clientOptions, 'MuxRig')
+    const options = resolveOptions(OPTIONS.server, serverOptions, 'MuxRig')
+    this.#sweeper = new Sweeper(Math.min(options.readTimeout, options.writeTimeout, options.idleTimeout))
     this.service = new MuxService({
       protocol: PROTOCOL,
       handler,
-      options: resolveOptions(OPTIONS.server, serverOptions, 'MuxRig'),
+      options,
       metrics: this.metrics,
       budget: this.budget,
       onFailure: (_, error) => this.failures.push(error)
@@ -56,7 +60,11 @@ export class MuxRig {
     const [near, far] = MemoryStream.pair(MUX, random)
     const stream = this.service.serve(memoryConn(far, connection))
     this.served.add(stream)
-    void stream.conn.closed.then(() => this.served.delete(stream))
+    this.#sweeper.add(stream)
+    void stream.conn.closed.then(() => {
+      this.served.delete(stream)
+      this.#sweeper.delete(stream)
+    })
     return near
   }
 
@@ -71,16 +79,12 @@ export class MuxRig {
     })
   }
 
-  sweep(now: number = performance.now()): void {
-    for (const stream of this.served) stream.sweep(now)
-  }
-
-  /** Waits until no stream, no request and no byte is left. */
-  async nothingLeft(): Promise<void> {
+  /** Waits until no request, no byte and no more than so many streams are left. */
+  async nothingLeft(streams = 0): Promise<void> {
     await until(
       'nothing is left of the sessions',
       () => ({ streams: this.served.size, requests: this.metrics.activeRequests, bytes: this.budget.bytes }),
-      ({ streams, requests, bytes }) => streams + requests + bytes === 0
+      left => left.streams <= streams && left.requests === 0 && left.bytes === 0
     )
   }
 }
