@@ -4,7 +4,13 @@ declare module 'hyperdht' {
   interface Node {
     readonly bootstrapped: boolean
   }
-  const DHT: new (options: { bootstrap: readonly { host: string; port: number }[]; host: string }) => Node
+  interface Options {
+    bootstrap: readonly { host: string; port: number }[]
+    host: string
+    ephemeral?: boolean
+    firewalled?: boolean
+  }
+  const DHT: new (options: Options) => Node
   export { DHT as default, type Node }
 }
 
