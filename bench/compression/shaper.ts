@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 
 /** How far the time of sending may run behind, in ms: what a process that did not get its turn makes up for. */
-const MAX_LAG = 20
+const MAX_LAG = 50
 /** Bytes that leave together: the first is as late as the last. */
 const SLICE_BYTES = 8 * 1024
 
