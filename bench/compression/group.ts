@@ -10,7 +10,7 @@ const DEFAULT_SECONDS = 1
 const CONCURRENCIES = [1, 64]
 const BITS_PER_SECOND = 100e6
 /** By how much the link may be off. */
-const LINK_TOLERANCE = 0.03
+const LINK_TOLERANCE = 0.05
 /** Of the requests a second, compressed against not. */
 const AT_LEAST = 1.5
 
