@@ -6,6 +6,9 @@ import type { Plane } from '../mux/plane.ts'
 import type { ServerSession } from '../mux/server-session.ts'
 import type { ServedStream } from './served-stream.ts'
 
+/** How long the first frame of a stream may take to come once its server stops, in ms. */
+const PATIENCE = 1_000
+
 export interface MuxStreamInit {
   /** Milliseconds in which the first frame has to come. */
   readonly readTimeout: number
@@ -24,6 +27,8 @@ export class MuxStream implements ServedStream {
   readonly #init: MuxStreamInit
   #session: ServerSession | undefined
   #isData = false
+  /** When it was told to stop before its first frame had come. */
+  #stopped: number | undefined
 
   constructor(plane: Plane, init: MuxStreamInit) {
     this.conn = plane.conn
@@ -48,8 +53,9 @@ export class MuxStream implements ServedStream {
     return this.#session === undefined || (this.#session.isIdle && !this.#isData)
   }
 
+  /** Before the first frame it waits for that: requests may come with it, whose callers are to be told that they were too late. */
   stop(): void {
-    if (this.#session === undefined) this.conn.reset()
+    if (this.#session === undefined) this.#stopped ??= performance.now()
     else this.#session.stop()
   }
 
@@ -61,6 +67,7 @@ export class MuxStream implements ServedStream {
   sweep(now: number): void {
     const { readTimeout } = this.#init
     if (this.#session === undefined) {
+      if (this.#stopped !== undefined && now - this.#stopped > PATIENCE) this.conn.reset()
       if (now - this.createdAt <= readTimeout) return
       this.#fail(this.#error('ERR_TIMEOUT', `the peer took longer than readTimeout, ${readTimeout} ms`))
     } else if (!this.#isData) {
@@ -72,6 +79,7 @@ export class MuxStream implements ServedStream {
     if (frame.type !== 'hello') throw this.#error('ERR_INVALID_FRAME', 'the peer sent something before its HELLO')
     if (frame.stream === 'control') {
       this.#session = this.#init.openSession(this.#plane, frame)
+      if (this.#stopped !== undefined) this.#session.stop()
       return
     }
     const session = this.#init.findSession(frame)
