@@ -20,6 +20,8 @@ export class ServerCall {
   readonly #events: ServerCallEvents
   /** Whether a handler has the request. */
   isHandling = false
+  /** Whether a handler ever had it. */
+  hasBegun = false
   /** Whether its body, or that of its answer, is being compressed or decompressed. */
   isCoding = false
   /** Bytes of the request: held from when they are known until the handler has ended. */
@@ -47,6 +49,12 @@ export class ServerCall {
   /** Says why there is no answer. */
   fail(cause: unknown, init?: FailureInit): void {
     if (this.aborted === undefined) this.#events.fail(cause, init)
+  }
+
+  /** A handler gets the request. */
+  begin(): void {
+    this.isHandling = true
+    this.hasBegun = true
   }
 
   /** The handler has ended. */

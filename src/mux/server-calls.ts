@@ -92,7 +92,7 @@ export class ServerCalls {
 
   /** Tells the client that its requests will not be answered. */
   refuseAll(cause: PointSubError): void {
-    for (const call of this.#calls.values()) this.#tell(call, cause, { notProcessed: !call.isHandling })
+    for (const call of this.#calls.values()) this.#tell(call, cause, { notProcessed: !call.hasBegun })
   }
 
   /** The session is gone. */
@@ -161,7 +161,7 @@ export class ServerCalls {
     if (request instanceof PointSubError) return this.#giveUp(call, request, true)
     this.#hold(call, request.byteLength)
     if (call.aborted !== undefined) return
-    call.isHandling = true
+    call.begin()
     this.#init.onRequest(call, request)
     // Most have been answered by now.
     if (this.#calls.get(call.id) === call && call.deadline < Number.POSITIVE_INFINITY) {
