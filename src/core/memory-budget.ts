@@ -12,7 +12,7 @@ export interface MemoryHolder {
 interface ShareOf {
   grow(bytes: number): void
   close(): void
-  isOver(): boolean
+  hasRoomFor(bytes: number): boolean
 }
 
 interface PeerUse {
@@ -57,7 +57,7 @@ export class MemoryBudget {
         use.holders.delete(share)
         if (use.holders.size === 0) this.#peers.delete(peer)
       },
-      isOver: () => this.#bytes > this.#max || use.bytes > this.#maxPerPeer
+      hasRoomFor: bytes => this.#bytes + bytes <= this.#max && use.bytes + bytes <= this.#maxPerPeer
     })
     use.holders.add(share)
     this.#all.add(share)
@@ -92,7 +92,12 @@ export class MemoryShare {
 
   /** Whether there are more bytes than this peer, or all together, may hold. */
   get isOver(): boolean {
-    return this.#budget.isOver()
+    return !this.hasRoomFor(0)
+  }
+
+  /** Whether this peer, and all together, may hold so many bytes more. */
+  hasRoomFor(bytes: number): boolean {
+    return this.#budget.hasRoomFor(bytes)
   }
 
   /** Bytes that shedding would free. */

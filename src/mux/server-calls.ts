@@ -11,7 +11,7 @@ import type { Channel, Message, Receipt } from './channel.ts'
 import { Deadlines } from './deadlines.ts'
 import { IncomingBody } from './incoming-body.ts'
 import { messageFrame, SMALL } from './plane.ts'
-import { overloaded, tooLarge } from './refusals.ts'
+import { outOfMemory, overloaded, tooLarge } from './refusals.ts'
 import { type FailureInit, failureOf } from './remote-error.ts'
 import { ServerCall } from './server-call.ts'
 
@@ -24,6 +24,8 @@ export interface ServerCallsInit {
   readonly names: { readonly peer: string; readonly protocol: string }
   /** Why no more requests can be taken on, if that is so. */
   refusal(): PointSubError | undefined
+  /** Whether the session may hold so many bytes more. */
+  hasRoomFor(bytes: number): boolean
   /** Has a request handled: the call's answer() or fail(), and its handled(), are to follow. */
   onRequest(call: ServerCall, body: Uint8Array): void
   /** A call was ended here for another reason than its handler. */
@@ -141,7 +143,10 @@ export class ServerCalls {
   }
 
   #decode(call: ServerCall, message: Message, body: Uint8Array): void {
-    this.#hold(call, message.encoding === 0 ? body.byteLength : body.byteLength + message.size)
+    const bytes = message.encoding === 0 ? body.byteLength : body.byteLength + message.size
+    // One request is refused before its session, with all the others, would have to go.
+    if (!this.#init.hasRoomFor(bytes)) return this.#giveUp(call, outOfMemory(), true)
+    this.#hold(call, bytes)
     if (call.aborted !== undefined) return
     const decoded = tryDecode(message, body)
     if (decoded instanceof Promise) void this.#whenCoded(call, decoded, result => this.#handle(call, result))

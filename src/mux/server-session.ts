@@ -3,7 +3,7 @@ import { toPointSubError } from '../conn/stream-errors.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
 import type { MemoryBudget, MemoryHolder, MemoryShare } from '../core/memory-budget.ts'
 import type { ServerSettings } from '../core/options.ts'
-import { GOAWAY, type Hello, type MuxFrame } from '../frame/mux.ts'
+import { GOAWAY, type Hello, MAX_FRAME, type MuxFrame } from '../frame/mux.ts'
 import { algorithmsOf, createCompressor, READABLE } from './bodies.ts'
 import { Channel } from './channel.ts'
 import type { Plane } from './plane.ts'
@@ -16,6 +16,8 @@ import { ServerCalls } from './server-calls.ts'
 const PATIENCE = 1_000
 /** How long it may take to read the last answers, in ms. */
 const LINGER = 10_000
+/** Bytes that a frame in the middle of its way takes, and those behind it. */
+const SPARE = 2 * MAX_FRAME
 /** How a session may end between two requests without anything being wrong. */
 const ENDS: ReadonlySet<string> = new Set<ErrorCode>(['ERR_CONNECTION_LOST', 'ERR_STREAM_RESET', 'ERR_STREAM_CLOSED'])
 
@@ -79,6 +81,7 @@ export class ServerSession implements MemoryHolder {
       compressor,
       names: this.#names,
       refusal: () => this.#refusal(),
+      hasRoomFor: bytes => this.#hasRoomFor(bytes),
       onRequest: (call, body) => init.onRequest(call, body),
       onFailure: error => init.onFailure(error),
       onChange: () => this.#onChange()
@@ -139,8 +142,14 @@ export class ServerSession implements MemoryHolder {
 
   #refusal(): PointSubError | undefined {
     if (this.#goingAway) return serverClosed('the server takes no more requests')
-    if (this.#share.isOver) return outOfMemory()
+    if (!this.#hasRoomFor(0)) return outOfMemory()
     return this.#init.refusal()
+  }
+
+  /** With some to spare for frames that come: what is above the bound costs the session, and all of its requests. */
+  #hasRoomFor(bytes: number): boolean {
+    const { maxMemoryUsage, maxMemoryUsagePerPeer } = this.#init.options
+    return this.#share.hasRoomFor(bytes + Math.min(SPARE, Math.min(maxMemoryUsage, maxMemoryUsagePerPeer) / 4))
   }
 
   #onFrame(frame: MuxFrame): void {
