@@ -9,8 +9,10 @@ import { nothingLeft } from '../../support/leftovers.ts'
 import { PROTOCOL, Rpc } from '../../support/rpc.ts'
 import { SilentServer } from '../../support/silent-server.ts'
 import { until, within } from '../../support/until.ts'
+import { type WireOption, WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
+const ALL: readonly WireOption[] = [...WIRES, 'auto']
 
 async function strangerId(): Promise<string> {
   return peerIdFromPrivateKey(await generateKeyPair('Ed25519')).toString()
@@ -117,24 +119,27 @@ describe('a call is refused, with nothing sent and nothing left, when', () => {
     await refused(rpc, { code: 'ERR_DIAL_FAILED', peer }, { peer: `${bare}/p2p/${peer}` })
   })
 
-  it('the peer does not speak the protocol: ERR_PROTOCOL_UNSUPPORTED', async () => {
-    await using rpc = await Rpc.create()
+  it.each(ALL)('the peer does not speak the protocol: ERR_PROTOCOL_UNSUPPORTED on the wire %s', async wire => {
+    await using rpc = await Rpc.create({ wire })
     const protocol = '/test/unknown'
     await refused(rpc, { code: 'ERR_PROTOCOL_UNSUPPORTED', peer: rpc.peer }, { peer: rpc.address, protocol })
   })
 
-  it('100 at once do not find the protocol: each gets ERR_PROTOCOL_UNSUPPORTED', async () => {
-    await using rpc = await Rpc.create()
-    const calls = Array.from({ length: 100 }, () => failureOf(rpc.client.send(rpc.address, '/test/unknown', HELLO)))
-    const errors = await within(10_000, '100 refusals', Promise.all(calls))
-    expect(new Set(errors.map(({ code, sent }) => `${code} ${String(sent)}`))).toEqual(
-      new Set(['ERR_PROTOCOL_UNSUPPORTED false'])
-    )
-    await nothingLeft('/test/unknown', rpc.pair.both)
-  })
+  it.each(ALL)(
+    '100 at once do not find the protocol: each gets ERR_PROTOCOL_UNSUPPORTED on the wire %s',
+    async wire => {
+      await using rpc = await Rpc.create({ wire })
+      const calls = Array.from({ length: 100 }, () => failureOf(rpc.client.send(rpc.address, '/test/unknown', HELLO)))
+      const errors = await within(10_000, '100 refusals', Promise.all(calls))
+      expect(new Set(errors.map(({ code, sent }) => `${code} ${String(sent)}`))).toEqual(
+        new Set(['ERR_PROTOCOL_UNSUPPORTED false'])
+      )
+      await nothingLeft('/test/unknown', rpc.pair.both)
+    }
+  )
 
-  it('the request is larger than maxBlockSize: ERR_MESSAGE_TOO_LARGE', async () => {
-    await using rpc = await Rpc.create({ clientOptions: { maxBlockSize: 4 } })
+  it.each(WIRES)('the request is larger than maxBlockSize: ERR_MESSAGE_TOO_LARGE on the %s wire', async wire => {
+    await using rpc = await Rpc.create({ wire, clientOptions: { maxBlockSize: 4 } })
     const error = await failureOf(rpc.send(HELLO))
     expect(error).toMatchObject({ code: 'ERR_MESSAGE_TOO_LARGE', sent: false, protocol: PROTOCOL })
     expect(error.message).toBe('a message of 5 bytes cannot be sent; maxBlockSize is 4')
@@ -142,17 +147,20 @@ describe('a call is refused, with nothing sent and nothing left, when', () => {
     await rpc.nothingLeft()
   })
 
-  it('the signal is aborted already: ERR_ABORTED, with its reason as the cause', async () => {
-    await using rpc = await Rpc.create()
-    const reason = new Error('no longer needed')
-    const error = await failureOf(rpc.send(HELLO, { signal: AbortSignal.abort(reason) }))
-    expect(error).toMatchObject({ code: 'ERR_ABORTED', sent: false, peer: rpc.peer, cause: reason })
-    expect(rpc.pair.client.getConnections()).toEqual([])
-    await rpc.nothingLeft()
-  })
+  it.each(WIRES)(
+    'the signal is aborted already: ERR_ABORTED, with its reason as the cause, on the %s wire',
+    async wire => {
+      await using rpc = await Rpc.create({ wire })
+      const reason = new Error('no longer needed')
+      const error = await failureOf(rpc.send(HELLO, { signal: AbortSignal.abort(reason) }))
+      expect(error).toMatchObject({ code: 'ERR_ABORTED', sent: false, peer: rpc.peer, cause: reason })
+      expect(rpc.pair.client.getConnections()).toEqual([])
+      await rpc.nothingLeft()
+    }
+  )
 
-  it('the client is closed: ERR_CLIENT_CLOSED', async () => {
-    await using rpc = await Rpc.create()
+  it.each(ALL)('the client is closed: ERR_CLIENT_CLOSED on the wire %s', async wire => {
+    await using rpc = await Rpc.create({ wire })
     await rpc.client.close()
     expect(await failureOf(rpc.send(HELLO))).toMatchObject({ code: 'ERR_CLIENT_CLOSED', sent: false })
     await rpc.client.close()

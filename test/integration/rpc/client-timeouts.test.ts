@@ -10,6 +10,7 @@ import { handleRaw, onFrames } from '../../support/raw.ts'
 import { PROTOCOL, Rpc } from '../../support/rpc.ts'
 import { SilentServer } from '../../support/silent-server.ts'
 import { within } from '../../support/until.ts'
+import { inFlight, WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 const RAW = '/raw/1.0.0'
@@ -58,10 +59,16 @@ describe('connectTimeout', () => {
     await rpc.nothingLeft()
   })
 
-  it('does not bound the wait for a stream, nor the answer', async () => {
-    const handler: Handler = request => new Promise(resolve => setTimeout(() => resolve(request), 300))
-    await using rpc = await Rpc.create({ handler, clientOptions: { connectTimeout: 150, maxStreamsPerPeer: 1 } })
+  it.each(WIRES)('does not bound the wait for a place on the %s wire, nor the answer', async wire => {
+    const handler: Handler = request =>
+      request.byteLength === 0 ? request : new Promise(resolve => setTimeout(() => resolve(request), 300))
+    await using rpc = await Rpc.create({
+      ...inFlight(wire, 1),
+      handler,
+      clientOptions: { ...inFlight(wire, 1).clientOptions, connectTimeout: 250 }
+    })
     await rpc.pair.connect()
+    await rpc.greet()
     const calls = [rpc.send(HELLO), rpc.send(HELLO), rpc.send(HELLO)]
     expect((await Promise.all(calls)).map(textOf)).toEqual(['hello', 'hello', 'hello'])
   })
@@ -96,16 +103,20 @@ describe('writeTimeout', () => {
     expect(textOf(await rpc.client.send(rpc.address, RAW, new Uint8Array(16 * MIB)))).toBe('hello')
   })
 
-  it('does not bound the wait for the answer', async () => {
+  it.each(WIRES)('does not bound the wait for the answer on the %s wire', async wire => {
     const handler: Handler = request => new Promise(resolve => setTimeout(() => resolve(request), 500))
-    await using rpc = await Rpc.create({ handler, clientOptions: { writeTimeout: 100 } })
+    await using rpc = await Rpc.create({ wire, handler, clientOptions: { writeTimeout: 100 } })
     expect(textOf(await rpc.send(HELLO))).toBe('hello')
   })
 })
 
 describe('readTimeout', () => {
-  it('ends a request to a peer that does not answer: ERR_TIMEOUT, sent', async () => {
-    await using rpc = await Rpc.create({ handler: never, clientOptions: { readTimeout: 200, writeTimeout: 20_000 } })
+  it.each(WIRES)('ends a request to a peer that does not answer on the %s wire: ERR_TIMEOUT, sent', async wire => {
+    await using rpc = await Rpc.create({
+      wire,
+      handler: never,
+      clientOptions: { readTimeout: 200, writeTimeout: 20_000 }
+    })
     const [error, took] = await timed(failureOf(rpc.send(HELLO)))
     expect(error).toMatchObject({
       code: 'ERR_TIMEOUT',
@@ -115,6 +126,7 @@ describe('readTimeout', () => {
       protocol: PROTOCOL
     })
     expect(took).toBeGreaterThanOrEqual(195)
+    await rpc.client.close()
     await rpc.nothingLeft()
   })
 
@@ -136,22 +148,22 @@ describe('readTimeout', () => {
     expect(took).toBeGreaterThan(800)
   })
 
-  it('is tried again if the request is idempotent, else not', async () => {
+  it.each(WIRES)('is tried again on the %s wire if the request is idempotent, else not', async wire => {
     let calls = 0
     const handler: Handler = request => {
       calls += 1
       return calls % 2 === 1 ? new Promise(() => {}) : request
     }
     const clientOptions: ClientOptions = { readTimeout: 150, maxRetries: 1, retryInterval: 1 }
-    await using rpc = await Rpc.create({ handler, clientOptions })
+    await using rpc = await Rpc.create({ wire, handler, clientOptions })
     expect(textOf(await rpc.send(HELLO))).toBe('hello')
     const call = rpc.client.send(rpc.address, PROTOCOL, HELLO, { idempotent: false })
     expect(await failureOf(call)).toMatchObject({ code: 'ERR_TIMEOUT', sent: true })
     expect(calls).toBe(3)
   })
 
-  it('does not close a stream that only rests', async () => {
-    await using rpc = await Rpc.create({ clientOptions: { readTimeout: 100, writeTimeout: 100 } })
+  it.each(WIRES)('does not close a stream of the %s wire that only rests', async wire => {
+    await using rpc = await Rpc.create({ wire, clientOptions: { readTimeout: 100, writeTimeout: 100 } })
     await rpc.send(HELLO)
     await new Promise(resolve => setTimeout(resolve, 400))
     await rpc.send(HELLO)
@@ -189,14 +201,15 @@ describe('timeout bounds it all', () => {
     await nothingLeft(RAW, rpc.pair.both)
   })
 
-  it('and a call that fails again and again ends before it, not after', async () => {
+  it.each(WIRES)('and a call that fails again and again on the %s wire ends before it, not after', async wire => {
     let calls = 0
     const handler: Handler = () => {
       calls += 1
       throw new Error('no')
     }
     const clientOptions: ClientOptions = { maxRetries: 1_000, retryInterval: 100, timeout: 550 }
-    await using rpc = await Rpc.create({ handler, clientOptions })
+    await using rpc = await Rpc.create({ wire, handler, clientOptions })
+    await rpc.pair.connect()
     const [error, took] = await timed(failureOf(rpc.send(HELLO)))
     expect(error.sent).toBe(true)
     expect(took).toBeLessThan(1_500)

@@ -3,6 +3,7 @@ import { bytesOf, frameOf, join, textOf } from '../../support/bytes.ts'
 import { RawStream } from '../../support/raw.ts'
 import { Gate, PROTOCOL, Rpc } from '../../support/rpc.ts'
 import { until, within } from '../../support/until.ts'
+import { WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 const FRAME = frameOf(HELLO)
@@ -136,8 +137,8 @@ describe('maxRequestsPerConn', () => {
     expect(rpc.failures).toEqual([])
   })
 
-  it('costs a client no call', async () => {
-    await using rpc = await Rpc.create({ serverOptions: { maxRequestsPerConn: 7 } })
+  it.each(WIRES)('costs a client of the %s wire no call', async wire => {
+    await using rpc = await Rpc.create({ wire, serverOptions: { maxRequestsPerConn: 7 } })
     for (let index = 0; index < 100; index += 1) {
       expect(textOf(await rpc.send(bytesOf(`call ${index}`)))).toBe(`call ${index}`)
     }

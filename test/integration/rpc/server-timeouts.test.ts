@@ -4,6 +4,7 @@ import { bytesOf, frameOf, join, MIB, randomBody, sameBytes, textOf, u32 } from 
 import { RawStream } from '../../support/raw.ts'
 import { echo, Gate, PROTOCOL, Rpc, type RpcOptions } from '../../support/rpc.ts'
 import { until } from '../../support/until.ts'
+import { WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 
@@ -49,9 +50,9 @@ describe('idleTimeout of a server', () => {
     await raw.stream.close()
   })
 
-  it('does not end a stream whose handler is at work', async () => {
+  it.each(WIRES)('does not end a stream of the %s wire whose handler is at work', async wire => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ ...options, handler: gate.handler })
+    await using rpc = await Rpc.create({ ...options, wire, handler: gate.handler })
     const call = rpc.send(HELLO)
     await gate.reached(1)
     const other = await rawStream(rpc)
@@ -60,8 +61,8 @@ describe('idleTimeout of a server', () => {
     expect(textOf(await call)).toBe('hello')
   })
 
-  it('costs a client nothing: its next call takes another stream', async () => {
-    await using rpc = await Rpc.create(options)
+  it.each(WIRES)('costs a client of the %s wire nothing: its next call takes another stream', async wire => {
+    await using rpc = await Rpc.create({ ...options, wire })
     for (let round = 0; round < 3; round += 1) {
       expect(textOf(await rpc.send(HELLO))).toBe('hello')
       await rpc.nothingLeft()
@@ -100,9 +101,9 @@ describe('readTimeout of a server', () => {
     await raw.stream.close()
   })
 
-  it('does not count the time of a handler', async () => {
+  it.each(WIRES)('does not count the time of a handler on the %s wire', async wire => {
     const gate = new Gate()
-    await using rpc = await Rpc.create({ ...options, handler: gate.handler })
+    await using rpc = await Rpc.create({ ...options, wire, handler: gate.handler })
     const call = rpc.send(HELLO)
     await gate.reached(1)
     const other = await rawStream(rpc)
