@@ -3,6 +3,7 @@ import { bytesOf, KIB, randomBody, sameBytes, textOf } from '../../support/bytes
 import type { PairOptions } from '../../support/hosts.ts'
 import { Rpc } from '../../support/rpc.ts'
 import { until } from '../../support/until.ts'
+import type { WireOption } from '../../support/wires.ts'
 
 const HOSTS: [string, PairOptions][] = [
   ['hosts of createHost()', {}],
@@ -12,7 +13,13 @@ const HOSTS: [string, PairOptions][] = [
   ['stock hosts on both sides', { stockClient: true, stockServer: true }]
 ]
 
-describe.each(HOSTS)('a burst on a cold connection between %s', (_, options) => {
+const KINDS = (['plain', 'auto'] satisfies WireOption[]).flatMap(wire =>
+  HOSTS.map(([name, options]) => [name, wire, options] as const)
+)
+
+describe.each(KINDS)('a burst on a cold connection between %s, wire %s,', (_, wire, pair) => {
+  const options = { ...pair, wire }
+
   it('of 200 calls is answered call by call, over one connection that stays', async () => {
     await using rpc = await Rpc.create(options)
     let lost = 0
@@ -28,7 +35,7 @@ describe.each(HOSTS)('a burst on a cold connection between %s', (_, options) => 
 
   it('comes again after the connection was lost', async () => {
     await using rpc = await Rpc.create(options)
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       const answers = await Promise.all(Array.from({ length: 200 }, (__, index) => rpc.send(bytesOf(`call ${index}`))))
       expect(answers.map(textOf)).toEqual(answers.map((__, index) => `call ${index}`))
       rpc.pair.client.getConnections()[0]?.abort(new Error('cut'))

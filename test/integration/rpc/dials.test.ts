@@ -36,7 +36,7 @@ function watchDials(host: TestHost): { dialled: string[]; running: () => number 
 
 describe.each([false, true])('dials of a host that is stock: %s', stockClient => {
   it('are at most 64 at once for 500 calls to 200 peers, dead and alive, and none is refused', async () => {
-    await using peers = await Peers.create(20, { stockClient, clientOptions: { maxTotalConns: 1_000 } })
+    await using peers = await Peers.create(20, { wire: 'auto', stockClient, clientOptions: { maxTotalConns: 1_000 } })
     const closed = await SilentServer.listen()
     const { address } = closed
     await closed[Symbol.asyncDispose]()
@@ -63,6 +63,7 @@ describe.each([false, true])('dials of a host that is stock: %s', stockClient =>
 
   it('that are slow do not hold up calls to a peer that is connected', async () => {
     await using peers = await Peers.create(1, {
+      wire: 'auto',
       stockClient,
       clientOptions: { connectTimeout: 25_000, maxTotalConns: 1_000 }
     })
@@ -85,7 +86,7 @@ describe.each([false, true])('dials of a host that is stock: %s', stockClient =>
 
 describe('the callers of one peer', () => {
   it('share one dial, whatever they name it', async () => {
-    await using peers = await Peers.create(1)
+    await using peers = await Peers.create(1, { wire: 'auto' })
     const { dialled } = watchDials(peers.caller)
     const address = addressOf(peers.host(0))
     const names = [address, address.toString(), [address]]
@@ -96,7 +97,7 @@ describe('the callers of one peer', () => {
   })
 
   it('do not suffer when others of them give up', async () => {
-    await using peers = await Peers.create(1)
+    await using peers = await Peers.create(1, { wire: 'auto' })
     await using door = await SlowDoor.before(addressOf(peers.host(0)))
     const address = door.address(peers.host(0).peerId)
     const send = (signal?: AbortSignal, timeout?: number): Promise<Uint8Array> =>
@@ -119,7 +120,7 @@ describe('the callers of one peer', () => {
   })
 
   it('who all give up end the dial, and the next one dials anew', async () => {
-    await using peers = await Peers.create(1)
+    await using peers = await Peers.create(1, { wire: 'auto' })
     await using door = await SlowDoor.before(addressOf(peers.host(0)))
     const address = door.address(peers.host(0).peerId)
     for (let round = 1; round <= 3; round += 1) {
@@ -143,7 +144,7 @@ describe('the callers of one peer', () => {
 
 describe('an abort storm', () => {
   it('of 2,000 calls to 50 slow peers leaves nothing, and the next calls dial', async () => {
-    await using peers = await Peers.create(2)
+    await using peers = await Peers.create(2, { wire: 'auto' })
     await using silent = await SilentServer.listen()
     const before = peers.leftovers()
     const { running } = watchDials(peers.caller)
@@ -170,7 +171,7 @@ describe('an abort storm', () => {
   })
 
   it('that never ends does not keep others from dialling', async () => {
-    await using peers = await Peers.create(3)
+    await using peers = await Peers.create(3, { wire: 'auto' })
     await using silent = await SilentServer.listen()
     const slow = (await strangers(30)).map(id => `${silent.address}/p2p/${id}`)
     const over = new AbortController()

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { KIB, MIB, randomBody, sameBytes } from '../../support/bytes.ts'
 import { type PairOptions } from '../../support/hosts.ts'
 import { Rpc } from '../../support/rpc.ts'
+import { WIRES } from '../../support/wires.ts'
 
 const SIZES = [0, 1, 300, 64 * KIB, MIB, 8 * MIB, 32 * MIB]
 
@@ -11,7 +12,11 @@ const HOSTS: [string, string, PairOptions][] = [
   ['stock libp2p hosts', '/noise', { stockClient: true, stockServer: true }]
 ]
 
-describe.each(HOSTS)('an echo between %s', (_, encryption, options) => {
+const KINDS = WIRES.flatMap(wire => HOSTS.map(([name, encryption, pair]) => [name, wire, encryption, pair] as const))
+
+describe.each(KINDS)('an echo between %s on the %s wire', (_, wire, encryption, pair) => {
+  const options = { ...pair, wire }
+
   it('comes back as it went, from 0 bytes to the limit of 32 MiB', async () => {
     await using rpc = await Rpc.create(options)
     for (const size of SIZES) {

@@ -17,7 +17,7 @@ class Facades implements AsyncDisposable {
 
   private constructor(pair: HostPair, options: PointSubOptions) {
     this.pair = pair
-    this.caller = new PointSub(pair.client, { client: { maxRetries: 0, wire: 'plain' } })
+    this.caller = new PointSub(pair.client, { client: { maxRetries: 0 } })
     this.callee = new PointSub(pair.server, options)
   }
 
@@ -132,14 +132,14 @@ describe('a PointSub', () => {
     await nothingLeft(PROTOCOL, both.pair.both)
   })
 
-  it('that stops without grace resets what is being handled', async () => {
+  it('that stops without grace ends what is being handled', async () => {
     const gate = new Gate()
     await using both = await Facades.create()
     await both.callee.start(PROTOCOL, gate.handler)
     const call = failureOf(both.caller.send(both.pair.address, PROTOCOL, HELLO))
     await gate.reached(1)
     await both.callee.stop({ grace: 0 })
-    expect(await call).toMatchObject({ code: 'ERR_STREAM_RESET', sent: true })
+    expect(await call).toMatchObject({ code: 'ERR_SERVER_CLOSED', sent: true, remote: true })
     gate.open()
     await nothingLeft(PROTOCOL, both.pair.both)
   })

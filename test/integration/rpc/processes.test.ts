@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { Client, Server } from '../../../src/index.ts'
-import { bytesOf, MIB, textOf } from '../../support/bytes.ts'
+import { bytesOf, MIB, randomBody, textOf } from '../../support/bytes.ts'
 import { ChildPeer } from '../../support/child.ts'
 import { ECHO, HANG } from '../../support/child-roles.ts'
 import { failureOf } from '../../support/failures.ts'
@@ -12,16 +12,19 @@ import { nothingLeft } from '../../support/leftovers.ts'
 import { PROTOCOL } from '../../support/rpc.ts'
 import { forgetArmedTimers } from '../../support/timers.ts'
 import { until, within } from '../../support/until.ts'
+import { WIRES } from '../../support/wires.ts'
 
 const HELLO = bytesOf('hello')
 
 it('calls to a process that is killed fail with ERR_CONNECTION_LOST and leave nothing', async () => {
   forgetArmedTimers()
   await using host = await ourHost()
-  await using client = new Client(host, { maxRetries: 0 })
+  const clients = WIRES.map(wire => new Client(host, { wire, maxRetries: 0 }))
   await using child = await ChildPeer.start({ kind: 'server' })
-  expect(textOf(await client.send(child.address, ECHO, HELLO))).toBe('hello')
-  const calls = Promise.all(Array.from({ length: 20 }, () => failureOf(client.send(child.address, HANG, HELLO))))
+  for (const client of clients) expect(textOf(await client.send(child.address, ECHO, HELLO))).toBe('hello')
+  const calls = Promise.all(
+    clients.flatMap(client => Array.from({ length: 10 }, () => failureOf(client.send(child.address, HANG, HELLO))))
+  )
   await child.report('entered', 10_000, ({ count }) => count === 20)
   await child.kill()
   for (const error of await within(10_000, 'the calls fail', calls)) {
@@ -29,26 +32,33 @@ it('calls to a process that is killed fail with ERR_CONNECTION_LOST and leave no
     expect(child.address).toContain(error.peer)
   }
   await nothingLeft(HANG, [host])
-  expect(await failureOf(client.send(child.address, ECHO, HELLO))).toMatchObject({
-    code: 'ERR_DIAL_FAILED',
-    sent: false
-  })
+  for (const client of clients) {
+    expect(await failureOf(client.send(child.address, ECHO, HELLO))).toMatchObject({
+      code: 'ERR_DIAL_FAILED',
+      sent: false
+    })
+    await client.close()
+  }
   await nothingLeft(ECHO, [host])
 })
 
 it('calls to a process that is frozen end in time and leave nothing, and so does close()', async () => {
   forgetArmedTimers()
   await using host = await ourHost()
-  const client = new Client(host)
+  const clients = WIRES.map(wire => new Client(host, { wire }))
   await using child = await ChildPeer.start({ kind: 'server' })
-  for (let round = 0; round < 2; round += 1) await client.send(child.address, ECHO, HELLO)
+  for (const client of clients) {
+    for (let round = 0; round < 2; round += 1) await client.send(child.address, ECHO, HELLO)
+  }
   child.freeze()
-  const requests = [HELLO, HELLO, new Uint8Array(8 * MIB)]
-  const calls = requests.map(request => failureOf(client.send(child.address, ECHO, request, { timeout: 500 })))
+  const requests = [HELLO, HELLO, randomBody(8 * MIB)]
+  const calls = clients.flatMap(client =>
+    requests.map(request => failureOf(client.send(child.address, ECHO, request, { timeout: 500 })))
+  )
   for (const error of await within(5_000, 'the calls end', Promise.all(calls))) {
     expect(error).toMatchObject({ code: 'ERR_TIMEOUT', protocol: ECHO })
   }
-  await within(5_000, 'close()', client.close())
+  await within(5_000, 'close()', Promise.all(clients.map(client => client.close())))
   // Streams that were being opened are given 5 s more.
   await nothingLeft(ECHO, [host], undefined, { within: 15_000 })
   child.thaw()
@@ -59,11 +69,13 @@ it('calls to a process that is frozen end in time and leave nothing, and so does
 it('close() does not wait for a frozen process to end its idle streams', async () => {
   forgetArmedTimers()
   await using host = await ourHost()
-  const client = new Client(host)
+  const clients = WIRES.map(wire => new Client(host, { wire }))
   await using child = await ChildPeer.start({ kind: 'server' })
-  await Promise.all(Array.from({ length: 20 }, () => client.send(child.address, ECHO, HELLO)))
+  await Promise.all(
+    clients.flatMap(client => Array.from({ length: 20 }, () => client.send(child.address, ECHO, HELLO)))
+  )
   child.freeze()
-  await within(5_000, 'close()', client.close())
+  await within(5_000, 'close()', Promise.all(clients.map(client => client.close())))
   await nothingLeft(ECHO, [host])
 })
 
