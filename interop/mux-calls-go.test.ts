@@ -180,8 +180,8 @@ overOneMuxLink(link => {
   test('a Go peer answers our pings while its handler takes its time, and we answer its', async () => {
     await using go = await serve(link, MUX)
     await using host = await diallingHost(link)
-    const client = new Client(host, { readTimeout: 1_000, maxRetries: 0 })
-    expect(text(await client.send(go.address, '/slow/1.0.0', bytes('900')))).toBe('900')
+    const client = new Client(host, { readTimeout: 2_000, maxRetries: 0 })
+    expect(text(await client.send(go.address, '/slow/1.0.0', bytes('1800')))).toBe('1800')
     expect(Number(text(await client.send(go.address, '/ping/1.0.0', bytes(''))))).toBeLessThan(5_000)
     await client.close()
     const sessions = await go.until('session', lines => lines.length === 2)
