@@ -193,7 +193,7 @@ overOneMuxLink(link => {
     await using host = await diallingHost(link)
     await using client = new Client(host)
     await client.send(go.address, ECHO, bytes('a session is there'))
-    const request = randomBody(32 * MIB)
+    const request = randomBody(16 * MIB)
     let done = 0
     const bulk = Array.from({ length: 4 }, async () => {
       const answer = await client.send(go.address, ECHO, request)

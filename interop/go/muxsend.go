@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ func muxSend(arguments []string) error {
 	link, settings := linkFlags(f), muxFlags(f)
 	wire := f.oneOf("wire", "mux", "auto")
 	count, concurrency := f.atLeast(1, "count", 1), f.atLeast(1, "concurrency", 1)
-	size, text := f.atLeast(0, "size", 0), f.String("body", "", "the same text as every body")
+	sizes, text := f.numbers("size"), f.String("body", "", "the same text as every body")
 	large, largeSize := f.atLeast(0, "large", 0), f.atLeast(0, "large-size", 32<<20)
 	compressible := f.Bool("compressible", false, "bodies that get much smaller")
 	milliseconds, cancel := f.atLeast(1, "timeout-ms", 20_000), f.atLeast(0, "cancel-ms", 0)
@@ -37,13 +38,14 @@ func muxSend(arguments []string) error {
 	plain := &caller{
 		self: self, remote: remote, protocol: protocol.ID(*id), mode: "many", timeout: timeout, maxRead: 8 << 20,
 		body: func(i int) []byte {
+			size := (*sizes)[i%len(*sizes)]
 			switch {
 			case f.given("body"):
 				return []byte(*text)
 			case *compressible:
-				return bytes.Repeat(fmt.Appendf(nil, "request %d, ", i), *size/8+1)[:*size]
+				return bytes.Repeat(fmt.Appendf(nil, "request %d, ", i), size/8+1)[:size]
 			}
-			return body(i, *size)
+			return body(i, size)
 		},
 	}
 	m := &muxCaller{caller: plain, settings: settings(), metadata: metadata, cancel: time.Duration(*cancel) * time.Millisecond}
@@ -69,6 +71,23 @@ func muxSend(arguments []string) error {
 		io.Copy(io.Discard, os.Stdin)
 	}
 	return m.close()
+}
+
+// numbers adds a flag that takes one number or several: 1,20,300.
+func (f *flags) numbers(name string) *[]int {
+	numbers := []int{0}
+	f.Func(name, "whole numbers", func(list string) error {
+		numbers = nil
+		for text := range strings.SplitSeq(list, ",") {
+			number, err := strconv.ParseUint(text, 10, 31)
+			if err != nil {
+				return err
+			}
+			numbers = append(numbers, int(number))
+		}
+		return nil
+	})
+	return &numbers
 }
 
 // pairs adds a flag that takes names with texts: one=this,two=that.
