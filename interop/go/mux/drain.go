@@ -18,6 +18,7 @@ func (s *Server) remove(session *Session, err error) {
 // that do not within some seconds are cut off.
 func (s *Server) Drain() {
 	s.mu.Lock()
+	s.draining = true
 	sessions := []*Session{}
 	for _, session := range s.sessions {
 		sessions = append(sessions, session)

@@ -29,6 +29,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[sessionKey]*Session
+	draining bool
 }
 
 type sessionKey struct {
@@ -93,6 +94,11 @@ func (s *Server) accept(stream network.Stream, handler Handler) {
 		s.sessions[key] = session
 	}
 	session.add(p, f)
+	if s.draining {
+		session.mu.Lock()
+		session.goAway(0)
+		session.mu.Unlock()
+	}
 }
 
 func (s *Session) add(p *plane, hello Frame) {
