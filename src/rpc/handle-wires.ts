@@ -15,17 +15,17 @@ export async function handleWires(
   serve: Readonly<Record<Wire, (conn: Conn) => void>>,
   options: HandleOptions
 ): Promise<() => Promise<void>> {
-  // A peer that finds the plain one shall find the other one, too: it would keep to what it has found.
+  // In one tick, and a peer that finds the plain one shall find the other one, too: it would keep to what it has found.
   const wires: Wire[] = wire === 'auto' ? ['mux', 'plain'] : [wire]
-  const undo: (() => Promise<void>)[] = []
+  const handled = await Promise.allSettled(
+    wires.map(each => handleConns(host, idOf(protocol, each), serve[each], options))
+  )
+  const undo = handled.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const unhandle = async (): Promise<void> => {
     await Promise.all(undo.map(each => each()))
   }
-  try {
-    for (const each of wires) undo.push(await handleConns(host, idOf(protocol, each), serve[each], options))
-  } catch (error) {
-    await unhandle()
-    throw error
-  }
-  return unhandle
+  const failure = handled.find(({ status }) => status === 'rejected')
+  if (failure?.status !== 'rejected') return unhandle
+  await unhandle()
+  throw failure.reason
 }

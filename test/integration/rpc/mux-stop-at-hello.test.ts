@@ -1,8 +1,10 @@
 import { expect, it } from 'vitest'
+import { Server } from '../../../src/index.ts'
 import { bytesOf } from '../../support/bytes.ts'
 import { RawMuxClient, requestOf } from '../../support/raw-mux.ts'
-import { Rpc } from '../../support/rpc.ts'
+import { echo, PROTOCOL, Rpc } from '../../support/rpc.ts'
 import { until, within } from '../../support/until.ts'
+import { idsOf } from '../../support/wires.ts'
 
 async function openSilently(rpc: Rpc): Promise<RawMuxClient> {
   const client = await RawMuxClient.openSilently(await rpc.pair.connect())
@@ -31,4 +33,15 @@ it('a session that never says HELLO does not keep its server from stopping', asy
   await using rpc = await Rpc.create({ wire: 'mux', serverOptions: { readTimeout: 60_000 } })
   await openSilently(rpc)
   await within(4_000, 'the server stops', rpc.server.stop({ grace: 60_000 }))
+})
+
+it('a server that takes the place of one that stops has both wires in the same tick', async () => {
+  await using rpc = await Rpc.create({ wire: 'auto' })
+  const host = rpc.pair.server
+  await using next = new Server(host)
+  const stopped = rpc.server.stop()
+  expect(host.getProtocols()).not.toContain(PROTOCOL)
+  const started = next.start(PROTOCOL, echo)
+  expect(host.getProtocols()).toEqual(expect.arrayContaining(idsOf(PROTOCOL)))
+  await Promise.all([stopped, started])
 })
