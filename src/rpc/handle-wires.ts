@@ -1,5 +1,6 @@
 import type { Conn } from '../conn/conn.ts'
 import { handleConns, type HandleOptions } from '../conn/listen.ts'
+import { PointSubError } from '../core/errors.ts'
 import type { Host } from '../core/host.ts'
 import { idOf, type Wire } from '../core/wire.ts'
 
@@ -24,8 +25,9 @@ export async function handleWires(
   const unhandle = async (): Promise<void> => {
     await Promise.all(undo.map(each => each()))
   }
-  const failure = handled.find(({ status }) => status === 'rejected')
+  // When somebody has both, the id that users know.
+  const failure = handled.findLast(({ status }) => status === 'rejected')
   if (failure?.status !== 'rejected') return unhandle
   await unhandle()
-  throw failure.reason
+  throw failure.reason instanceof PointSubError ? failure.reason.ofProtocol(protocol) : failure.reason
 }
