@@ -11,8 +11,8 @@ const options = fc.record({
 
 /** Plays so many random scenarios between two real ends; what fails is made as short as it can be. */
 export async function checkModel(runs: number, seed?: number): Promise<void> {
-  await fc.assert(
-    fc.asyncProperty(fc.array(operation, { maxLength: 60, size: 'max' }), options, play),
-    { numRuns: runs, ...(seed !== undefined && { seed }) }
-  )
+  await fc.assert(fc.asyncProperty(fc.array(operation, { maxLength: 60, size: 'max' }), options, play), {
+    numRuns: runs,
+    ...(seed !== undefined && { seed })
+  })
 }

@@ -37,7 +37,10 @@ function sendMessage(
   random: Random,
   { control, data }: Conversation,
   body: Uint8Array,
-  make: (body: Uint8Array, more: { encoding: 0 | 1; size: number; large: boolean }) => MuxFrame & { readonly id: number }
+  make: (
+    body: Uint8Array,
+    more: { encoding: 0 | 1; size: number; large: boolean }
+  ) => MuxFrame & { readonly id: number }
 ): void {
   const deflated = random.chance(0.3) ? new Uint8Array(deflateRawSync(body)) : body
   const encoding = deflated.byteLength < body.byteLength ? 1 : 0
@@ -79,7 +82,12 @@ export function clientConversation(random: Random, token: Uint8Array): Conversat
 export function serverConversation(random: Random, token: Uint8Array, calls: number): Conversation {
   const said: Conversation = { control: [], data: [] }
   const add = (frame: MuxFrame): unknown => said.control.push(encodeMuxFrame(frame))
-  add({ type: 'hello', stream: 'control', token, settings: { ...settingsFor(random), maxRequests: 1 + random.below(10) } })
+  add({
+    type: 'hello',
+    stream: 'control',
+    token,
+    settings: { ...settingsFor(random), maxRequests: 1 + random.below(10) }
+  })
   said.data.push(encodeMuxFrame({ type: 'hello', stream: 'data', token, settings: {} }))
   if (random.chance(0.4)) add({ type: 'want' })
   for (let id = 1; id <= calls; id += 1) {

@@ -71,6 +71,9 @@ function bodyOf(tag: number, length: number, noise: boolean): Uint8Array {
   return body
 }
 
+/** How a session ended: the peer took no more requests, or it was over at once. */
+export type Ending = 'not at all' | 'gracefully' | 'at once'
+
 /** One call of the model: what it asks, and what became of it. */
 export class ModelCall {
   readonly tag: number
@@ -103,8 +106,8 @@ export class ModelCall {
     this.cancellation.cancel(new PointSubError('ERR_ABORTED', 'the model has cancelled it'))
   }
 
-  /** What is wrong with what became of it, if something is. @param isDisturbed whether a session ended under it */
-  check(isDisturbed: boolean): string | undefined {
+  /** What is wrong with what became of it, if something is. @param ending how its session ended under it, if it did */
+  check(ending: Ending): string | undefined {
     const { outcome, handled, metadata } = this
     if (outcome === undefined) return 'it did not end'
     if (handled > 1) return `its handler ran ${handled} times`
@@ -119,7 +122,9 @@ export class ModelCall {
       return details?.['tag'] === `${this.tag}` ? undefined : 'it got the details of another failure'
     }
     if (code === 'ERR_REMOTE' && this.operation.deed === 'throws') return undefined
-    if (this.isCancelled || this.operation.timeout !== undefined || isDisturbed) return undefined
+    if (this.isCancelled || this.operation.timeout !== undefined || ending === 'at once') return undefined
+    // What a server has taken it answers, also when it takes no more.
+    if (ending === 'gracefully' && !sent && /^ERR_(SERVER|STREAM)_CLOSED$/.test(code)) return undefined
     // Before the HELLO is there a client may send more than the server takes; then it is told so.
     return code === 'ERR_OVERLOADED' && !sent ? undefined : `it failed for no reason: ${String(outcome)} sent ${sent}`
   }

@@ -1,7 +1,7 @@
 import { PointSubError } from '../../src/index.ts'
 import type { ClientSession } from '../../src/mux/client-session.ts'
 import type { MemoryStream } from './memory-stream.ts'
-import { ModelCall, ModelHandler, type Operation, type SendOperation } from './mux-model.ts'
+import { type Ending, ModelCall, ModelHandler, type Operation, type SendOperation } from './mux-model.ts'
 import { MuxRig } from './mux-rig.ts'
 import { Random } from './random.ts'
 import { turn, until } from './until.ts'
@@ -19,8 +19,7 @@ interface Held {
   readonly streams: MemoryStream[]
   readonly connection: { status: string }
   readonly calls: ModelCall[]
-  /** Whether something ended it, so that calls may fail. */
-  isDisturbed: boolean
+  ending: Ending
 }
 
 /** Two real ends of the wire, and all that happens between them; throws when something is not as it should be. */
@@ -52,7 +51,8 @@ export async function play(operations: readonly Operation[], options: ScenarioOp
       return near
     }
     const session = rig.session(open, connection)
-    const held = { session, streams, connection, calls: asked, isDisturbed: maxRequestsPerConn < 1_000 }
+    const ending: Ending = maxRequestsPerConn < 1_000 ? 'gracefully' : 'not at all'
+    const held = { session, streams, connection, calls: asked, ending }
     all.push(held)
     return held
   }
@@ -78,7 +78,8 @@ export async function play(operations: readonly Operation[], options: ScenarioOp
 
   const disturb = (kind: Operation['kind']): void => {
     const held = current()
-    held.isDisturbed = true
+    if (kind !== 'server stops') held.ending = 'at once'
+    else if (held.ending === 'not at all') held.ending = 'gracefully'
     const reason = new PointSubError('ERR_CLIENT_CLOSED', 'the model has closed it')
     const served = [...rig.served].filter(({ conn }) => held.streams.some(({ otherEnd }) => otherEnd === conn.stream))
     if (kind === 'client closes') void held.session.close(reason)
@@ -101,7 +102,8 @@ export async function play(operations: readonly Operation[], options: ScenarioOp
   handler.letAll()
   await until(
     'every call ends',
-    () => [...calls.values()].filter(({ outcome }) => outcome === undefined).map(({ tag, handled }) => ({ tag, handled })),
+    () =>
+      [...calls.values()].filter(({ outcome }) => outcome === undefined).map(({ tag, handled }) => ({ tag, handled })),
     open => open.length === 0
   )
   for (const { session } of all) void session.close(new PointSubError('ERR_CLIENT_CLOSED', 'the model is over'))
@@ -114,7 +116,7 @@ export async function play(operations: readonly Operation[], options: ScenarioOp
   )
   const wrong = all.flatMap(held =>
     held.calls.flatMap(call => {
-      const what = call.check(held.isDisturbed)
+      const what = call.check(held.ending)
       return what === undefined ? [] : [`call ${call.tag} (${call.operation.deed}): ${what}`]
     })
   )

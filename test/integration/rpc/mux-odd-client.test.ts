@@ -1,8 +1,9 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { bytesOf, KIB, randomBody } from '../../support/bytes.ts'
 import { nothingLeft } from '../../support/leftovers.ts'
 import { MUX, RawMuxClient, requestOf } from '../../support/raw-mux.ts'
 import { Rpc } from '../../support/rpc.ts'
+import { until, within } from '../../support/until.ts'
 
 it('a call whose answer waits for a data stream when the server is stopped counts as processed', async () => {
   await using rpc = await Rpc.create({ handler: () => randomBody(300 * KIB) })
@@ -12,4 +13,36 @@ it('a call whose answer waits for a data stream when the server is stopped count
   void rpc.server.stop({ grace: 0 })
   expect(await session.control.next('error')).toMatchObject({ id: 1, code: 'ERR_SERVER_CLOSED', notProcessed: false })
   await nothingLeft(MUX, rpc.pair.both)
+})
+
+describe('a stream that was opened before its server stopped, and has said nothing by then,', () => {
+  const opened = async (rpc: Rpc): Promise<RawMuxClient> => {
+    const session = await RawMuxClient.openSilently(await rpc.pair.connect())
+    await until(
+      'it is served',
+      () => rpc.server.activeStreams,
+      streams => streams === 1
+    )
+    return session
+  }
+
+  it('is told that its requests were not processed', async () => {
+    await using rpc = await Rpc.create()
+    const { control, token } = await opened(rpc)
+    const stopped = rpc.server.stop({ grace: 5_000 })
+    control.send({ type: 'hello', stream: 'control', token, settings: {} }, requestOf(1, bytesOf('one')))
+    expect(await control.next('error')).toMatchObject({ id: 1, code: 'ERR_SERVER_CLOSED', notProcessed: true })
+    await control.next('goaway')
+    await control.stream.close()
+    await within(2_000, 'the server stops', stopped)
+    await nothingLeft(MUX, rpc.pair.both)
+  })
+
+  it('does not keep the server from stopping', async () => {
+    await using rpc = await Rpc.create()
+    const { control } = await opened(rpc)
+    await within(3_000, 'the server stops', rpc.server.stop({ grace: 10_000 }))
+    expect(await control.raw.ended()).toBe('reset')
+    expect(rpc.failures).toEqual([])
+  })
 })
