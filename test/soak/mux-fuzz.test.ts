@@ -1,4 +1,5 @@
 import { it } from 'vitest'
+import { checkModel } from '../support/mux-check.ts'
 import { fuzzClient, fuzzHost, fuzzServer } from '../support/mux-fuzz.ts'
 import { soak } from '../support/scale.ts'
 
@@ -12,3 +13,5 @@ it('a client session ends every call of 40,000 conversations with something wron
   fuzzClient(soak(40_000), FIRST))
 
 it('a Server outlives 5,000 of them over TCP', () => fuzzHost(soak(5_000), FIRST))
+
+it('whatever happens in 4,000 sessions, each call ends once and with what is its own', () => checkModel(soak(4_000)))

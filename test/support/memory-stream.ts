@@ -6,7 +6,7 @@ import type { Uint8ArrayList } from 'uint8arraylist'
 import { Conn } from '../../src/conn/conn.ts'
 import type { Random } from './random.ts'
 
-/** Bytes of one direction that nobody has read yet: more wait with their sender. */
+/** Bytes of one direction that nobody has read yet, unless a test says otherwise: more wait with their sender. */
 const WINDOW = 256 * 1024
 
 const log: Logger = Object.assign(() => {}, { error: () => {}, trace: () => {}, newScope: () => log, enabled: false })
@@ -21,6 +21,7 @@ type Item = Uint8Array | 'fin' | 'reset'
 /** One end of a stream in memory: what is sent comes out at the other end, in other pieces and some time later. */
 export class MemoryStream extends AbstractStream {
   readonly #random: Random | undefined
+  readonly #window: number
   /** The other end. */
   #peer: MemoryStream | undefined
   #items: Item[] = []
@@ -30,14 +31,16 @@ export class MemoryStream extends AbstractStream {
   onSend: ((bytes: Uint8Array) => void) | undefined
   onReceive: ((bytes: Uint8Array) => void) | undefined
 
-  constructor(protocol: string, direction: MessageStreamDirection, random: Random | undefined) {
+  constructor(protocol: string, direction: MessageStreamDirection, random: Random | undefined, window: number) {
     super({ id: direction, protocol, direction, log })
     this.#random = random
+    this.#window = window
   }
 
   /** @param random how it is cut and delayed; without it all that is sent at once comes at once */
-  static pair(protocol: string, random?: Random): [MemoryStream, MemoryStream] {
-    const [outbound, inbound] = (['outbound', 'inbound'] as const).map(way => new MemoryStream(protocol, way, random))
+  static pair(protocol: string, random?: Random, window: number = WINDOW): [MemoryStream, MemoryStream] {
+    const ways = ['outbound', 'inbound'] as const
+    const [outbound, inbound] = ways.map(way => new MemoryStream(protocol, way, random, window))
     if (outbound === undefined || inbound === undefined) throw new Error('there are two ends')
     outbound.#peer = inbound
     inbound.#peer = outbound
@@ -83,7 +86,7 @@ export class MemoryStream extends AbstractStream {
   }
 
   get #room(): number {
-    return WINDOW - this.#onTheWay - (this.#peer?.readBufferLength ?? 0)
+    return this.#window - this.#onTheWay - (this.#peer?.readBufferLength ?? 0)
   }
 
   #add(item: Item): void {

@@ -20,7 +20,7 @@ const TIMEOUT = 150
 const MUCH = new Uint8Array(300_000).fill(7)
 
 /** Does what the first byte of a request says. */
-export const obedient: Handler = async (request, { signal }) => {
+const obedient: Handler = async (request, { signal }) => {
   const deed = DEEDS[request[0] ?? 0]
   if (deed === 'fail') throw new Error('as I was told')
   if (deed === 'answer later') await turn()
@@ -31,7 +31,7 @@ export const obedient: Handler = async (request, { signal }) => {
 }
 
 /** Mistakes of the package that pass for those of its peer. */
-export function checkNoMistake(error: PointSubError): void {
+function checkNoMistake(error: PointSubError): void {
   const { cause } = error
   if (cause instanceof TypeError || cause instanceof ReferenceError || cause instanceof RangeError) throw cause
 }

@@ -56,8 +56,8 @@ export class MuxRig {
   }
 
   /** A stream to the service; the end that opened it. */
-  open(random?: Random, connection = { status: 'open' }): MemoryStream {
-    const [near, far] = MemoryStream.pair(MUX, random)
+  open(random?: Random, connection: { status: string } = { status: 'open' }, window?: number): MemoryStream {
+    const [near, far] = MemoryStream.pair(MUX, random, window)
     const stream = this.service.serve(memoryConn(far, connection))
     this.served.add(stream)
     this.#sweeper.add(stream)

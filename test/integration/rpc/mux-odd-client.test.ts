@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { bytesOf, KIB, randomBody } from '../../support/bytes.ts'
+import { bytesOf, join, KIB, MIB, randomBody } from '../../support/bytes.ts'
 import { nothingLeft } from '../../support/leftovers.ts'
-import { MUX, RawMuxClient, requestOf } from '../../support/raw-mux.ts'
-import { Rpc } from '../../support/rpc.ts'
+import { MuxRig } from '../../support/mux-rig.ts'
+import { bodyOf, encoded, MUX, RawMuxClient, RawMuxStream, requestOf } from '../../support/raw-mux.ts'
+import { echo, Rpc } from '../../support/rpc.ts'
 import { until, within } from '../../support/until.ts'
 
 it('a call whose answer waits for a data stream when the server is stopped counts as processed', async () => {
@@ -45,4 +46,28 @@ describe('a stream that was opened before its server stopped, and has said nothi
     expect(await control.raw.ended()).toBe('reset')
     expect(rpc.failures).toEqual([])
   })
+})
+
+it.for([
+  ['all that it has credit for', MIB, []],
+  ['one byte more than it has credit for', MIB + 1, ['ERR_INVALID_FRAME']]
+] as const)('a client that sends %s before any comes back', async ([, bytes, failures]) => {
+  const rig = new MuxRig({ handler: echo })
+  const token = randomBody(8)
+  const [control, data] = [rig.open(), rig.open(undefined, { status: 'open' }, 4 * MIB)]
+  control.send(encoded({ type: 'hello', stream: 'control', token, settings: {} }))
+  await new RawMuxStream(control).next('hello')
+  // All in one piece, for credit comes back with each.
+  const bodies = Array.from({ length: Math.ceil(bytes / (256 * KIB)) }, (_, index) =>
+    encoded(bodyOf(1, new Uint8Array(Math.min(256 * KIB, bytes - index * 256 * KIB))))
+  )
+  data.send(join(encoded({ type: 'hello', stream: 'data', token, settings: {} }), ...bodies))
+  await until(
+    'it has come',
+    () => ({ queued: data.writeBufferLength, left: data.otherEnd.readBufferLength, statuses: [control.status] }),
+    ({ queued, left, statuses }) => queued + left === 0 && (failures.length === 0 || statuses.includes('reset'))
+  )
+  control.abort(new Error('enough'))
+  await rig.nothingLeft()
+  expect(rig.failures.map(({ code }) => code)).toEqual(failures)
 })
