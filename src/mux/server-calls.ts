@@ -182,8 +182,8 @@ export class ServerCalls {
       return
     }
     // A copy, for the handler may change its own once it has returned it. A small one is copied behind its head, and the
-    // copy of a large one would take too long.
-    const own = body.byteLength > SMALL && body.byteLength <= MAX_INLINE_BODY ? body.slice() : body
+    // copy of a large one would take too long. The slice() of a Buffer is none.
+    const own = body.byteLength > SMALL && body.byteLength <= MAX_INLINE_BODY ? new Uint8Array(body) : body
     const compressed = this.#init.compressor.compress(own)
     if (!(compressed instanceof Promise)) return this.#send(call, own, metadata, compressed)
     this.#hold(call, body.byteLength)
