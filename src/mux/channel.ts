@@ -49,6 +49,7 @@ export class Channel {
   #data: Plane | undefined
   #peer: Required<Settings> | undefined
   #failed = false
+  #ending = false
   /** Bytes the peer may still send in BODY frames. */
   #granted = CREDIT
   /** Bytes taken that the peer has not been told of. */
@@ -85,6 +86,11 @@ export class Channel {
 
   get hasFailed(): boolean {
     return this.#failed
+  }
+
+  /** Whether both streams are gone, or on their way. */
+  get isOver(): boolean {
+    return this.#failed || this.#ending
   }
 
   /** Bytes that have come and are no whole message yet, besides those of large ones. */
@@ -153,6 +159,7 @@ export class Channel {
 
   /** Sends what waits and ends both streams; a peer that does not end its side is reset after `linger` ms. */
   async end(linger: number): Promise<void> {
+    this.#ending = true
     await Promise.all([this.control.end(linger), this.#data?.end(linger)])
   }
 

@@ -22,12 +22,11 @@ export class DataOpener {
   }
 
   start(channel: Channel): void {
-    if (!this.#isNeeded || this.#isOpening || channel.data !== undefined || !channel.isGreeted || channel.hasFailed)
-      return
+    if (!this.#isNeeded || this.#isOpening || channel.data !== undefined || !channel.isGreeted || channel.isOver) return
     this.#isOpening = true
     this.#open().then(
       conn => {
-        if (channel.hasFailed) conn.reset()
+        if (channel.isOver) conn.reset()
         else channel.addData(new Plane(conn, UNHELD), false)
       },
       (error: unknown) => {

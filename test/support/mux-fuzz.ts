@@ -53,7 +53,7 @@ async function say(
     const bytes = Buffer.concat(frames.splice(0, 1 + random.below(3)))
     if (!isControl && data === undefined) {
       if (control.status !== 'open' && !isEarly) return
-      for (let turns = 0; turns < 5 && !isEarly; turns += 1) await turn()
+      for (let turns = isEarly ? 0 : 5; turns > 0; turns -= 1) await turn()
       data = await open()
     }
     const stream = isControl ? control : data
