@@ -43,7 +43,7 @@ export class ClientSession {
   /** Why it takes no more requests. */
   #closed: PointSubError | undefined
   readonly #dataOpener: DataOpener
-  /** Whether the peer ended it for having answered as many requests as it does on one stream. */
+  /** Whether the peer ended it for having served its share of requests, at least one of this side among them. */
   isServed = false
   /** Requests answered. */
   requests = 0
@@ -266,7 +266,9 @@ export class ClientSession {
   }
 
   #endWhenDone(): void {
-    if (this.#open === 0 && this.#closed !== undefined) this.#end(this.#closed)
+    if (this.#open > 0 || this.#closed === undefined) return
+    if (this.requests === 0) this.isServed = false
+    this.#end(this.#closed)
   }
 
   #fail(call: ClientCall, error: PointSubError): void {
