@@ -1,18 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ClientOptions, ErrorCode } from '../../../src/index.ts'
-import { MIB } from '../../support/bytes.ts'
+import type { ClientOptions, ServerOptions } from '../../../src/index.ts'
+import { MIB, randomBody } from '../../support/bytes.ts'
+import { PROTOCOL } from '../../support/rpc.ts'
 import { until } from '../../support/until.ts'
 import type { FaultScene } from './fault-scene.ts'
-import { PROTOCOL } from './fault-scene.ts'
+
+/** Whether another try is made: in any case, only for an idempotent request, or never. */
+type Retried = 'always' | 'idempotent' | 'never'
+
+/** What a call gets; the last one is whether it was the peer that said so. */
+export type Outcome = readonly [code: string, sent: boolean, retried: Retried, who?: 'remote']
 
 /** One line of the fault table: what goes wrong, and what a call gets. */
 export interface FaultRow {
   readonly what: string
-  readonly code: ErrorCode
-  readonly sent: boolean
-  /** Whether another try is made: in any case, only for an idempotent request, or never. */
-  readonly retried: 'always' | 'idempotent' | 'never'
+  /** On each wire that has it. */
+  readonly plain?: Outcome
+  readonly mux?: Outcome
+  /** What a try gets after the first one, when that is something else. */
+  readonly later?: string
   readonly options?: ClientOptions
+  readonly server?: ServerOptions
   readonly protocol?: string
   readonly request?: Uint8Array
   /** Before the call. */
@@ -21,13 +29,11 @@ export interface FaultRow {
   readonly during?: (scene: FaultScene, abort: () => void) => Promise<void>
 }
 
-const never = (): Promise<Uint8Array> => new Promise(() => {})
-/** The first half of an answer of 100 bytes. */
-const HALF = Uint8Array.of(0, 0, 0, 100, ...new Uint8Array(50))
+export const never = (): Promise<Uint8Array> => new Promise(() => {})
 const echo = (scene: FaultScene): Promise<void> => scene.serve(request => request)
 
 /** Waits until the request has arrived. */
-async function arrived(scene: FaultScene): Promise<void> {
+export async function arrived(scene: FaultScene): Promise<void> {
   await until(
     'the request arrives',
     () => scene.seen,
@@ -38,24 +44,21 @@ async function arrived(scene: FaultScene): Promise<void> {
 export const FAULT_ROWS: readonly FaultRow[] = [
   {
     what: 'the peer is down',
-    code: 'ERR_DIAL_FAILED',
-    sent: false,
-    retried: 'always',
+    plain: ['ERR_DIAL_FAILED', false, 'always'],
+    mux: ['ERR_DIAL_FAILED', false, 'always'],
     before: async ({ far }) => far.stop()
   },
   {
     what: 'the peer cannot be reached in time',
-    code: 'ERR_TIMEOUT',
-    sent: false,
-    retried: 'always',
+    plain: ['ERR_TIMEOUT', false, 'always'],
+    mux: ['ERR_TIMEOUT', false, 'always'],
     options: { connectTimeout: 50 },
     before: ({ network }) => network.faults.partition()
   },
   {
     what: 'the peer refuses every stream',
-    code: 'ERR_STREAM_RESET',
-    sent: false,
-    retried: 'always',
+    plain: ['ERR_STREAM_RESET', false, 'always'],
+    mux: ['ERR_STREAM_RESET', false, 'always'],
     before: async scene => {
       await echo(scene)
       scene.network.faults.set({ errorRate: 1 })
@@ -63,9 +66,8 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   },
   {
     what: 'the peer dies before the request was written',
-    code: 'ERR_DIAL_FAILED',
-    sent: false,
-    retried: 'always',
+    plain: ['ERR_DIAL_FAILED', false, 'always'],
+    mux: ['ERR_DIAL_FAILED', false, 'always'],
     before: async scene => {
       await echo(scene)
       await scene.near.dial(scene.far.peerId)
@@ -79,9 +81,8 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   },
   {
     what: 'the peer dies after the request was written',
-    code: 'ERR_CONNECTION_LOST',
-    sent: true,
-    retried: 'idempotent',
+    plain: ['ERR_CONNECTION_LOST', true, 'idempotent'],
+    mux: ['ERR_CONNECTION_LOST', true, 'idempotent'],
     before: scene =>
       scene.serve(() => {
         scene.cut()
@@ -90,69 +91,61 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   },
   {
     what: 'the peer dies in the middle of the answer',
-    code: 'ERR_CONNECTION_LOST',
-    sent: true,
-    retried: 'idempotent',
+    plain: ['ERR_CONNECTION_LOST', true, 'idempotent'],
+    mux: ['ERR_CONNECTION_LOST', true, 'idempotent'],
     before: scene =>
-      scene.serveRaw(async conn => {
-        await conn.write(HALF)
+      scene.serveRaw(async answer => {
+        answer.half()
         await sleep(20)
         scene.cut()
       })
   },
   {
     what: 'the peer ends the stream in the middle of the answer',
-    code: 'ERR_UNEXPECTED_EOF',
-    sent: true,
-    retried: 'idempotent',
+    plain: ['ERR_UNEXPECTED_EOF', true, 'idempotent'],
+    mux: ['ERR_UNEXPECTED_EOF', true, 'idempotent'],
     before: scene =>
-      scene.serveRaw(async conn => {
-        await conn.write(HALF)
-        await conn.close()
+      scene.serveRaw(answer => {
+        answer.half()
+        answer.end()
       })
   },
   {
     what: 'the handler throws',
-    code: 'ERR_NO_RESPONSE',
-    sent: true,
-    retried: 'idempotent',
+    plain: ['ERR_NO_RESPONSE', true, 'idempotent'],
+    mux: ['ERR_REMOTE', true, 'never', 'remote'],
     before: scene => scene.serve(() => Promise.reject(new Error('broken')))
   },
   {
     what: 'the handler never answers',
-    code: 'ERR_TIMEOUT',
-    sent: true,
-    retried: 'idempotent',
+    plain: ['ERR_TIMEOUT', true, 'idempotent'],
+    mux: ['ERR_TIMEOUT', true, 'idempotent'],
     options: { readTimeout: 100 },
     before: scene => scene.serve(never)
   },
   {
     what: 'the whole call takes too long',
-    code: 'ERR_TIMEOUT',
-    sent: true,
-    retried: 'never',
+    plain: ['ERR_TIMEOUT', true, 'never'],
+    mux: ['ERR_TIMEOUT', true, 'never'],
     options: { timeout: 100 },
     before: scene => scene.serve(never)
   },
   {
     what: 'the handler answers 33 MiB, which its server does not send',
-    code: 'ERR_NO_RESPONSE',
-    sent: true,
-    retried: 'idempotent',
+    plain: ['ERR_NO_RESPONSE', true, 'idempotent'],
+    mux: ['ERR_MESSAGE_TOO_LARGE', true, 'never', 'remote'],
     before: scene => scene.serve(() => new Uint8Array(33 * MIB))
   },
   {
     what: 'the peer answers 33 MiB',
-    code: 'ERR_MESSAGE_TOO_LARGE',
-    sent: true,
-    retried: 'never',
-    before: scene => scene.serveRaw(async conn => conn.write(Uint8Array.of(2, 16, 0, 0)))
+    plain: ['ERR_MESSAGE_TOO_LARGE', true, 'never'],
+    mux: ['ERR_MESSAGE_TOO_LARGE', true, 'never'],
+    before: scene => scene.serveRaw(answer => answer.huge())
   },
   {
     what: 'the stream is reset',
-    code: 'ERR_STREAM_RESET',
-    sent: true,
-    retried: 'idempotent',
+    plain: ['ERR_STREAM_RESET', true, 'idempotent'],
+    mux: ['ERR_STREAM_RESET', true, 'idempotent'],
     before: scene =>
       scene.serve(() => {
         scene.reset()
@@ -161,34 +154,30 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   },
   {
     what: 'the peer does not read the request',
-    code: 'ERR_TIMEOUT',
-    sent: true,
-    retried: 'idempotent',
+    plain: ['ERR_TIMEOUT', true, 'idempotent'],
+    mux: ['ERR_TIMEOUT', true, 'idempotent'],
     options: { writeTimeout: 100 },
-    request: new Uint8Array(8 * MIB),
-    before: scene => scene.serveRaw(() => Promise.resolve())
+    request: randomBody(8 * MIB),
+    before: scene => scene.serveRaw(() => {})
   },
   {
     what: 'the peer does not speak the protocol',
-    code: 'ERR_PROTOCOL_UNSUPPORTED',
-    sent: false,
-    retried: 'never',
+    plain: ['ERR_PROTOCOL_UNSUPPORTED', false, 'never'],
+    mux: ['ERR_PROTOCOL_UNSUPPORTED', false, 'never'],
     protocol: '/other/1.0.0',
     before: echo
   },
   {
     what: 'the request is larger than maxBlockSize',
-    code: 'ERR_MESSAGE_TOO_LARGE',
-    sent: false,
-    retried: 'never',
+    plain: ['ERR_MESSAGE_TOO_LARGE', false, 'never'],
+    mux: ['ERR_MESSAGE_TOO_LARGE', false, 'never'],
     request: new Uint8Array(33 * MIB),
     before: echo
   },
   {
     what: 'the client is closed',
-    code: 'ERR_CLIENT_CLOSED',
-    sent: true,
-    retried: 'never',
+    plain: ['ERR_CLIENT_CLOSED', true, 'never'],
+    mux: ['ERR_CLIENT_CLOSED', true, 'never'],
     before: scene => scene.serve(never),
     during: async scene => {
       await arrived(scene)
@@ -197,9 +186,9 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   },
   {
     what: 'the server is stopped',
-    code: 'ERR_STREAM_RESET',
-    sent: true,
-    retried: 'idempotent',
+    plain: ['ERR_STREAM_RESET', true, 'idempotent'],
+    mux: ['ERR_SERVER_CLOSED', true, 'idempotent', 'remote'],
+    later: 'ERR_PROTOCOL_UNSUPPORTED',
     before: scene => scene.serve(never),
     during: async scene => {
       await arrived(scene)
@@ -208,9 +197,8 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   },
   {
     what: 'it is aborted while the peer is dialled',
-    code: 'ERR_ABORTED',
-    sent: false,
-    retried: 'never',
+    plain: ['ERR_ABORTED', false, 'never'],
+    mux: ['ERR_ABORTED', false, 'never'],
     before: ({ network }) => network.faults.partition(),
     during: async (_, abort) => {
       await sleep(20)
@@ -219,9 +207,8 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   },
   {
     what: 'it is aborted while its stream is opened',
-    code: 'ERR_ABORTED',
-    sent: false,
-    retried: 'never',
+    plain: ['ERR_ABORTED', false, 'never'],
+    mux: ['ERR_ABORTED', false, 'never'],
     before: async scene => {
       await echo(scene)
       await scene.near.dial(scene.far.peerId)
@@ -233,14 +220,15 @@ export const FAULT_ROWS: readonly FaultRow[] = [
     }
   },
   {
-    what: 'it is aborted while it waits for a stream',
-    code: 'ERR_ABORTED',
-    sent: false,
-    retried: 'never',
+    what: 'it is aborted while it waits for its turn',
+    plain: ['ERR_ABORTED', false, 'never'],
+    mux: ['ERR_ABORTED', false, 'never'],
     options: { maxStreamsPerPeer: 1 },
+    server: { maxConcurrentRequestsPerConn: 1 },
     before: async scene => {
       await scene.serve(never)
-      scene.client.send(scene.far.peerId, PROTOCOL, HALF).catch(() => {})
+      await scene.greet()
+      scene.client.send(scene.far.peerId, PROTOCOL, Uint8Array.of(1)).catch(() => {})
       await arrived(scene)
     },
     during: async (_, abort) => {
@@ -250,9 +238,8 @@ export const FAULT_ROWS: readonly FaultRow[] = [
   },
   {
     what: 'it is aborted while the handler runs',
-    code: 'ERR_ABORTED',
-    sent: true,
-    retried: 'never',
+    plain: ['ERR_ABORTED', true, 'never'],
+    mux: ['ERR_ABORTED', true, 'never'],
     before: scene => scene.serve(never),
     during: async (scene, abort) => {
       await arrived(scene)

@@ -1,16 +1,33 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Wire } from '../../../src/core/wire.ts'
 import type { ClientOptions, PointSubError } from '../../../src/index.ts'
 import { bytesOf, textOf } from '../../support/bytes.ts'
 import { failureOf } from '../../support/failures.ts'
-import { repeat } from '../../support/rpc.ts'
+import { PROTOCOL, repeat } from '../../support/rpc.ts'
 import { within } from '../../support/until.ts'
-import { FAULT_ROWS, type FaultRow } from './fault-rows.ts'
-import { FaultScene, PROTOCOL } from './fault-scene.ts'
+import { notNow, type PerWire, WIRES } from '../../support/wires.ts'
+import { FAULT_ROWS, type FaultRow, type Outcome } from './fault-rows.ts'
+import { FaultScene } from './fault-scene.ts'
+import { REFUSAL_ROWS } from './refusal-rows.ts'
+
+interface Case {
+  readonly row: FaultRow
+  readonly wire: Wire
+  readonly outcome: Outcome
+}
+
+const CASES = [...FAULT_ROWS, ...REFUSAL_ROWS].flatMap(row =>
+  WIRES.flatMap(wire => {
+    const outcome = row[wire]
+    return outcome === undefined ? [] : [{ row, wire, outcome, what: row.what, told: outcome.join(', ') }]
+  })
+)
 
 /** What a call gets, and how often it was tried again. */
-async function play(row: FaultRow, options: ClientOptions): Promise<{ failure: PointSubError; retries: number }> {
-  await using scene = await FaultScene.create({ retryInterval: 10, ...row.options, ...options })
+async function play({ row, wire }: Case, options: ClientOptions): Promise<{ failure: PointSubError; retries: number }> {
+  const client = { retryInterval: 10, maxRetries: 2, ...row.options, ...options }
+  await using scene = await FaultScene.create({ wire, client, server: row.server })
   await row.before(scene)
   const aborter = new AbortController()
   const { protocol = PROTOCOL, request = bytesOf('request') } = row
@@ -19,31 +36,29 @@ async function play(row: FaultRow, options: ClientOptions): Promise<{ failure: P
   await row.during?.(scene, () => aborter.abort())
   const failure = await within(10_000, 'the call ends', call)
   const { retries, activeRequests } = scene.client.getMetrics()
-  expect(activeRequests).toBe(row.what.includes('waits for a stream') ? 1 : 0)
+  expect(activeRequests).toBe(row.what.includes('waits for its turn') ? 1 : 0)
   await scene.nothingLeft()
   return { failure, retries }
 }
 
-describe.each(FAULT_ROWS)('$what', row => {
-  it(`gives ${row.code}, ${row.sent ? 'perhaps' : 'never'} seen by the peer, and leaves nothing`, async () => {
-    const { failure } = await play(row, { maxRetries: 0 })
-    expect(failure).toMatchObject({ code: row.code, sent: row.sent, protocol: row.protocol ?? PROTOCOL })
-    expect(failure.peer).toBeDefined()
-  })
+describe.each(CASES)('$what, on the $wire wire', played => {
+  const { row, outcome } = played
+  const [code, sent, retried, who] = outcome
 
-  it(`is tried again: ${row.retried}`, async () => {
-    const idempotent = await play(row, { maxRetries: 2 })
-    expect(idempotent.retries > 0).toBe(row.retried !== 'never')
-    expect(idempotent.failure.sent).toBe(row.sent)
-    const other = await play(row, { maxRetries: 2, idempotent: false })
-    expect(other.retries > 0).toBe(row.retried === 'always')
-    expect(other.failure).toMatchObject({ code: row.code, sent: row.sent })
+  it(`gives ${outcome.join(', ')}, and leaves nothing`, async () => {
+    const idempotent = await play(played, {})
+    expect(idempotent.failure).toMatchObject({ code: row.later ?? code, sent })
+    expect(idempotent.retries > 0, 'an idempotent request is tried again').toBe(retried !== 'never')
+    const { failure, retries } = await play(played, { idempotent: false })
+    expect(failure).toMatchObject({ code, sent, remote: who === 'remote', protocol: row.protocol ?? PROTOCOL })
+    expect(failure.peer).toBeDefined()
+    expect(retries > 0, 'any other request is tried again').toBe(retried === 'always')
   })
 })
 
-it('aborted while it waits for its next try, a call ends at once', async () => {
-  await using scene = await FaultScene.create({ retryInterval: 60_000, timeout: 120_000 })
-  await scene.serve(() => Promise.reject(new Error('broken')))
+it.each(WIRES)('aborted while it waits for its next try on the %s wire, a call ends at once', async wire => {
+  await using scene = await FaultScene.create({ wire, client: { retryInterval: 60_000, timeout: 120_000 } })
+  await scene.serve(() => Promise.reject(notNow()))
   const aborter = new AbortController()
   const call = failureOf(scene.client.send(scene.far.peerId, PROTOCOL, bytesOf('x'), { signal: aborter.signal }))
   await sleep(100)
@@ -53,11 +68,11 @@ it('aborted while it waits for its next try, a call ends at once', async () => {
   await scene.nothingLeft()
 })
 
-describe('a clock that jumps', () => {
+describe.each(WIRES)('a clock that jumps, on the %s wire,', wire => {
   afterEach(() => vi.useRealTimers())
 
   it.each([-86_400_000, 86_400_000])('by %d ms ends no call and no stream', async jump => {
-    await using scene = await FaultScene.create({ timeout: 5_000 })
+    await using scene = await FaultScene.create({ wire, client: { timeout: 5_000 } })
     await scene.serve(async request => {
       await sleep(20)
       return request
@@ -75,18 +90,22 @@ describe('a clock that jumps', () => {
   })
 })
 
-it('over a bad network every idempotent call is answered, with its own answer', async () => {
-  await using scene = await FaultScene.create({
-    retryInterval: 5,
-    maxRetries: 10,
-    retryBudget: 10_000,
-    maxRequestsPerStream: 5
-  })
-  await scene.serve(request => request)
-  scene.network.faults.set({ latency: 2, jitter: 2, loss: 0.05, lossMode: 'reset', errorRate: 0.05, packetSize: 64 })
-  await repeat(1_000, 64, async index => {
-    expect(textOf(await scene.client.send(scene.far.peerId, PROTOCOL, bytesOf(`call ${index}`)))).toBe(`call ${index}`)
-  })
-  expect(scene.client.getMetrics().retries).toBeGreaterThan(10)
-  await scene.nothingLeft()
-})
+it.each(WIRES)(
+  'over a bad network every idempotent call is answered, with its own answer, on the %s wire',
+  async wire => {
+    const client = { retryInterval: 5, maxRetries: 10, retryBudget: 10_000, maxRequestsPerStream: 5 }
+    await using scene = await FaultScene.create({ wire, client })
+    await scene.serve(request => request)
+    // A session that is reset takes all of its calls along.
+    const loss: PerWire<number> = { plain: 0.05, mux: 0.002 }
+    const resets = { loss: loss[wire], lossMode: 'reset' } as const
+    scene.network.faults.set({ latency: 2, jitter: 2, errorRate: 0.05, packetSize: 64, ...resets })
+    await repeat(1_000, 64, async index => {
+      expect(textOf(await scene.client.send(scene.far.peerId, PROTOCOL, bytesOf(`call ${index}`)))).toBe(
+        `call ${index}`
+      )
+    })
+    expect(scene.client.getMetrics().retries).toBeGreaterThan(10)
+    await scene.nothingLeft()
+  }
+)
