@@ -4,6 +4,7 @@ import {
   FIRST_OPTIONAL_TYPE,
   type Hello,
   MAX_ERROR_MESSAGE,
+  MAX_INLINE_BODY,
   type MessageHead,
   type MuxFrame,
   type Settings,
@@ -90,7 +91,8 @@ function decodeMessage(bytes: Uint8Array, at: number): MessageHead {
   if (pairsEnd > bytes.byteLength) throw broken('a message that ends within its metadata')
   const body = bytes.subarray(pairsEnd)
   const fits = encoding === 0 ? body.byteLength === size : body.byteLength < size
-  if (large ? body.byteLength > 0 : !fits) throw broken(`a body of ${body.byteLength} bytes that is to be ${size}`)
+  if (large ? body.byteLength > 0 : !fits || body.byteLength > MAX_INLINE_BODY)
+    throw broken(`a body of ${body.byteLength} bytes that is to be ${size}`)
   return { id: readU32(bytes, 1), encoding, large, size, metadata: readPairs(bytes, at + 4, pairsEnd), body }
 }
 

@@ -91,6 +91,16 @@ export class ClientCall {
     if (this.#small !== undefined) plane.withdraw(this.#small)
   }
 
+  /** Something of its answer has come. */
+  touch(): void {
+    this.lastActive = performance.now()
+  }
+
+  /** Whether nothing at all has come of the peer since it was last active, for so long: the peer may be gone. */
+  isAlone({ lastReceived }: { lastReceived: number }, now: number = Number.POSITIVE_INFINITY, ms: number = 0): boolean {
+    return lastReceived < this.lastActive && now - this.lastActive > ms
+  }
+
   /** What it has waited for too long, if it has. */
   overdue(
     now: number,

@@ -10,7 +10,7 @@ import { Channel, type Message, newToken, type Receipt } from './channel.ts'
 import { ClientCall, type MuxRequest } from './client-call.ts'
 import { DataOpener } from './data-opener.ts'
 import { Plane, UNHELD } from './plane.ts'
-import { tooLarge } from './refusals.ts'
+import { refusedBy, tooLarge } from './refusals.ts'
 import { errorOf } from './remote-error.ts'
 
 /** How long a peer may take to end a session that is not needed any more, in ms. */
@@ -123,20 +123,16 @@ export class ClientSession {
     for (const call of this.#calls.values()) {
       const overdue = call.overdue(now, { readTimeout, writeTimeout })
       if (overdue !== undefined) this.#cancel(call, this.#error('ERR_TIMEOUT', `the peer took longer to ${overdue}`))
-      else if (this.#isSilentSince(call) && now - call.lastActive > readTimeout / 2) this.#channel.ping(now)
+      else if (call.isAlone(this.#channel, now, readTimeout / 2)) this.#channel.ping(now)
     }
     this.#channel.checkPeer(now, readTimeout)
-  }
-
-  /** Whether nothing has come of the peer since a call was last active: then it may be gone. */
-  #isSilentSince(call: ClientCall): boolean {
-    return this.#channel.lastReceived < call.lastActive
   }
 
   #enqueue(call: ClientCall, compressed: Compressed | undefined): void {
     if (call.settled) return
     call.compressed = compressed
-    if (this.#closed !== undefined) this.#fail(call, this.#closed)
+    const refusal = this.#closed ?? refusedBy(this.#channel, call.request.body.byteLength)
+    if (refusal !== undefined) this.#fail(call, refusal)
     else if (this.#waiting.size === 0 && this.#hasPlace) this.#start(call)
     else this.#waiting.add(call)
   }
@@ -173,7 +169,7 @@ export class ClientSession {
     call.withdrawFrom(this.#channel.control)
     const plane = call.isLarge ? this.#channel.data : this.#channel.control
     if (call.sent) plane?.sendFrame({ type: 'cancel', id: call.id })
-    if (call.sent && this.#isSilentSince(call)) this.#channel.ping(performance.now())
+    if (call.sent && call.isAlone(this.#channel)) this.#channel.ping(performance.now())
     this.#fail(call, reason)
   }
 
@@ -188,9 +184,7 @@ export class ClientSession {
     const call = this.#answered(message)
     if (call === undefined) return undefined
     return {
-      onGrowth: () => {
-        call.lastActive = performance.now()
-      },
+      onGrowth: () => call.touch(),
       onEnd: result => {
         if (result instanceof PointSubError) this.#settle(call, message, result)
         else this.#decode(call, message, result)

@@ -26,3 +26,16 @@ export function tooLarge(what: string, size: number, maxBlockSize: number): Poin
     `${what} of ${size} bytes is more than maxBlockSize, ${maxBlockSize}`
   )
 }
+
+/** For a request that the peer has said it would refuse; undefined for one that it has not. */
+export function refusedBy({ isGreeted, peer }: Greeted, size: number): PointSubError | undefined {
+  if (!isGreeted || size <= peer.maxBody) return undefined
+  const message = `a request of ${size} bytes is more than the peer takes, ${peer.maxBody}`
+  return new PointSubError('ERR_MESSAGE_TOO_LARGE', message, { remote: true })
+}
+
+/** What is known of a peer. */
+interface Greeted {
+  readonly isGreeted: boolean
+  readonly peer: { readonly maxBody: number }
+}

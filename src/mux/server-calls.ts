@@ -82,6 +82,7 @@ export class ServerCalls {
       onFailure: error => this.#giveUp(call, error, true)
     })
     this.#incoming.set(call.id, incoming)
+    this.#watch(call)
     return incoming
   }
 
@@ -168,10 +169,13 @@ export class ServerCalls {
     if (call.aborted !== undefined) return
     call.begin()
     this.#init.onRequest(call, request)
-    // Most have been answered by now.
-    if (this.#calls.get(call.id) === call && call.deadline < Number.POSITIVE_INFINITY) {
-      this.#deadlines.add(call, call.deadline)
-    }
+    this.#watch(call)
+  }
+
+  /** Ends the call when its time is over; most are answered before anybody has to look. */
+  #watch(call: ServerCall): void {
+    if (this.#calls.get(call.id) !== call || call.deadline === Number.POSITIVE_INFINITY) return
+    this.#deadlines.add(call, call.deadline)
   }
 
   #answer(call: ServerCall, body: Uint8Array, metadata: Uint8Array | undefined): void {
