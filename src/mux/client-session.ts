@@ -226,11 +226,8 @@ export class ClientSession {
       this.#close(reason)
       for (const call of this.#calls.values()) if (!call.sent) this.#cancel(call, reason)
       this.#endWhenDone()
-    } else if (frame.type === 'want') {
-      this.#dataOpener.need(this.#channel)
-    } else {
-      throw this.#error('ERR_INVALID_FRAME', `the peer sent a frame of the type ${frame.type} to a client`)
-    }
+    } else if (frame.type === 'want') this.#dataOpener.need(this.#channel)
+    else throw this.#error('ERR_INVALID_FRAME', `the peer sent a frame of the type ${frame.type} to a client`)
   }
 
   #onFin(): void {
