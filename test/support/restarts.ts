@@ -13,11 +13,11 @@ export type Restart = 'same host' | 'overlapping' | 'new host'
 /** What became of the calls, by the ids they carry. */
 export class Ledger {
   /** How often a handler had it. */
-  readonly ran = new Map<string, number>()
-  readonly answered = new Set<string>()
-  readonly failed = new Map<string, PointSubError>()
+  readonly ran: Map<string, number> = new Map()
+  readonly answered: Set<string> = new Set()
+  readonly failed: Map<string, PointSubError> = new Map()
   /** The wires of the streams that the clients had at the end. */
-  readonly wires = new Set<string>()
+  readonly wires: Set<string> = new Set()
 
   /** A handler that is at work for a turn of the event loop or for some milliseconds. */
   readonly handler: Handler = async request => {
@@ -46,7 +46,7 @@ function requestOf(id: string): Uint8Array {
 
 /** A server that is restarted again and again while it is called all the time. */
 export class Restarts implements AsyncDisposable {
-  readonly ledger = new Ledger()
+  readonly ledger: Ledger = new Ledger()
   readonly #here: TestHost
   #there: TestHost
   #server: Server
