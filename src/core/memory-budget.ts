@@ -12,6 +12,7 @@ export interface MemoryHolder {
 interface ShareOf {
   grow(bytes: number): void
   close(): void
+  isOver(): boolean
   hasRoomFor(bytes: number): boolean
 }
 
@@ -57,11 +58,18 @@ export class MemoryBudget {
         use.holders.delete(share)
         if (use.holders.size === 0) this.#peers.delete(peer)
       },
-      hasRoomFor: bytes => this.#bytes + bytes <= this.#max && use.bytes + bytes <= this.#maxPerPeer
+      isOver: () => this.#bytes > this.#max || use.bytes > this.#maxPerPeer,
+      hasRoomFor: bytes => use.bytes + bytes <= this.#maxPerPeer && this.#canHold(bytes)
     })
     use.holders.add(share)
     this.#all.add(share)
     return share
+  }
+
+  /** Most find room as it is; only for the others it is added up what those who can would give up. */
+  #canHold(bytes: number): boolean {
+    const surplus = this.#bytes + bytes - this.#max
+    return surplus <= 0 || surplus <= bytesToShed(this.#all)
   }
 
   #enforce(use: PeerUse): void {
@@ -92,10 +100,10 @@ export class MemoryShare {
 
   /** Whether there are more bytes than this peer, or all together, may hold. */
   get isOver(): boolean {
-    return !this.hasRoomFor(0)
+    return this.#budget.isOver()
   }
 
-  /** Whether this peer, and all together, may hold so many bytes more. */
+  /** Whether this peer may hold so many bytes more as it is, and all together when others give theirs up. */
   hasRoomFor(bytes: number): boolean {
     return this.#budget.hasRoomFor(bytes)
   }
@@ -126,6 +134,12 @@ export class MemoryShare {
     this.#closed = true
     this.#budget.close()
   }
+}
+
+function bytesToShed(shares: Iterable<MemoryShare>): number {
+  let bytes = 0
+  for (const share of shares) bytes += share.bytesToShed
+  return bytes
 }
 
 /** Whether there was one to shed. */

@@ -8,10 +8,10 @@ export function serverClosed(message: string): PointSubError {
   return new PointSubError('ERR_SERVER_CLOSED', message, { retryable: true })
 }
 
-/** For a request that there is no memory for. */
-export function outOfMemory(): PointSubError {
-  const details = { retryable: true, retryAfter: RETRY_AFTER }
-  return new PointSubError('ERR_MEMORY_LIMIT', 'the requests of the peer hold too many bytes', details)
+/** For a message that there is no memory for. */
+export function outOfMemory(what: string): PointSubError {
+  const message = `there is no memory for ${what}: those of the peer hold too many bytes`
+  return new PointSubError('ERR_MEMORY_LIMIT', message, { retryable: true, retryAfter: RETRY_AFTER })
 }
 
 /** For a request above what is handled at once. */

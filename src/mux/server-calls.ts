@@ -1,5 +1,5 @@
 import type { Compressed, Compressor } from '../compression/compressor.ts'
-import { PointSubError } from '../core/errors.ts'
+import { type ErrorCode, PointSubError } from '../core/errors.ts'
 import type { MemoryBudget } from '../core/memory-budget.ts'
 import type { ServerSettings } from '../core/options.ts'
 import { MAX_INLINE_BODY } from '../frame/mux.ts'
@@ -89,8 +89,7 @@ export class ServerCalls {
   /** The client needs no answer any more. */
   cancel(id: number): void {
     const call = this.#calls.get(id)
-    if (call !== undefined)
-      this.#end(call, new PointSubError('ERR_ABORTED', 'the caller cancelled the request', this.#init.names))
+    if (call !== undefined) this.#end(call, this.#error('ERR_ABORTED', 'the caller cancelled the request'))
   }
 
   /** Tells the client that its requests will not be answered. */
@@ -146,7 +145,7 @@ export class ServerCalls {
   #decode(call: ServerCall, message: Message, body: Uint8Array): void {
     const bytes = message.encoding === 0 ? body.byteLength : body.byteLength + message.size
     // One request is refused before its session, with all the others, would have to go.
-    if (!this.#init.hasRoomFor(bytes)) return this.#giveUp(call, outOfMemory(), true)
+    if (!this.#init.hasRoomFor(bytes)) return this.#giveUp(call, outOfMemory('a request'), true)
     this.#hold(call, bytes)
     if (call.aborted !== undefined) return
     const decoded = tryDecode(message, body)
@@ -182,14 +181,14 @@ export class ServerCalls {
     const most = Math.min(this.#init.options.maxBlockSize, this.#init.channel.peer.maxBody)
     if (body.byteLength > most) {
       const message = `an answer of ${body.byteLength} bytes cannot be sent; ${most} are allowed`
-      this.#giveUp(call, this.#error('ERR_MESSAGE_TOO_LARGE', message), false)
-      return
+      return this.#giveUp(call, this.#error('ERR_MESSAGE_TOO_LARGE', message), false)
     }
     // A copy, for the handler may change its own once it has returned it. A small one is copied behind its head, and the
     // copy of a large one would take too long. The slice() of a Buffer is none.
     const own = body.byteLength > SMALL && body.byteLength <= MAX_INLINE_BODY ? new Uint8Array(body) : body
     const compressed = this.#init.compressor.compress(own)
     if (!(compressed instanceof Promise)) return this.#send(call, own, metadata, compressed)
+    if (!this.#init.hasRoomFor(body.byteLength)) return this.#giveUp(call, outOfMemory('an answer'), false)
     this.#hold(call, body.byteLength)
     void this.#whenCoded(call, compressed, result => {
       this.#hold(call, 0)
@@ -220,6 +219,8 @@ export class ServerCalls {
 
   #sendLarge(call: ServerCall, head: Uint8Array, body: Uint8Array): void {
     const { control, sender } = this.#init.channel
+    // Whoever came first is let finish, or under pressure nobody would.
+    if (!this.#init.hasRoomFor(body.byteLength)) return this.#giveUp(call, outOfMemory('an answer'), false)
     if (!sender.isReady) control.sendFrame({ type: 'want' })
     this.#openShare(call, false).set(body.byteLength)
     // There may not have been enough memory for it.
@@ -293,7 +294,7 @@ export class ServerCalls {
     this.#init.onChange()
   }
 
-  #error(code: 'ERR_INVALID_FRAME' | 'ERR_MESSAGE_TOO_LARGE' | 'ERR_TIMEOUT', message: string): PointSubError {
+  #error(code: ErrorCode, message: string): PointSubError {
     return new PointSubError(code, message, this.#init.names)
   }
 }

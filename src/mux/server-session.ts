@@ -142,7 +142,7 @@ export class ServerSession implements MemoryHolder {
 
   #refusal(): PointSubError | undefined {
     if (this.#goingAway) return serverClosed('the server takes no more requests')
-    if (!this.#hasRoomFor(0)) return outOfMemory()
+    if (!this.#hasRoomFor(0)) return outOfMemory('a request')
     return this.#init.refusal()
   }
 

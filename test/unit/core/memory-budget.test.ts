@@ -57,6 +57,17 @@ describe('a memory budget', () => {
     expect([holders.budget.bytes, holders.shed]).toEqual([0, []])
   })
 
+  it('has room for what its peer may hold, and all when the others give theirs up', () => {
+    const holders = new Holders(100, 60)
+    const [kept] = [holders.open('a', 30, 30), holders.open('a', 20)]
+    holders.open('b', 40, 40)
+    expect([kept.share.hasRoomFor(10), kept.share.hasRoomFor(11)]).toEqual([true, false])
+    const other = holders.open('c', 10, 10)
+    // Of the 100 of all only 20 can be given up.
+    expect([other.share.hasRoomFor(20), other.share.hasRoomFor(21)]).toEqual([true, false])
+    expect(holders.shed).toEqual([])
+  })
+
   it('sheds the largest holder as soon as there is a byte too many, whoever brought it', () => {
     const holders = new Holders(100)
     const [small, large, middle] = [holders.open('a', 20), holders.open('b', 50), holders.open('c', 30)]
