@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { Handler } from '../../../src/index.ts'
+import { Client, type Handler } from '../../../src/index.ts'
 import { bytesOf, frameOf, join, KIB, MIB, textOf } from '../../support/bytes.ts'
 import { arrayBufferBytes, arrayBuffersWithin } from '../../support/heap.ts'
 import { RawStream } from '../../support/raw.ts'
 import { Gate, PROTOCOL, Rpc, type RpcOptions } from '../../support/rpc.ts'
 import { until } from '../../support/until.ts'
+import { WIRES } from '../../support/wires.ts'
 
 /** One request that goes to the gate, and as many bytes behind it as a window takes. */
 const PIPELINED = join(frameOf(Uint8Array.of(1)), frameOf(new Uint8Array(240 * KIB)))
@@ -60,6 +61,34 @@ describe('bytes that count against maxMemoryUsage', () => {
     await gate.reached(8)
     gate.open()
     await Promise.all(again)
+  })
+
+  it.each(WIRES)('are those of a request on the %s wire whose client was closed, too', async wire => {
+    const gate = new Gate()
+    await using rpc = await gated(gate, { wire, serverOptions: { maxMemoryUsage: 4.75 * MIB } })
+    for (let index = 0; index < 8; index += 1) {
+      const client = new Client(rpc.pair.client, { wire, maxRetries: 0 })
+      const call = client.send(rpc.address, PROTOCOL, new Uint8Array(MIB).fill(1))
+      let refused = 0
+      call.catch(() => {
+        refused += 1
+      })
+      await until(
+        'the request is handled or refused',
+        () => gate.entered + refused,
+        seen => seen === Math.min(index, 4) + 1
+      )
+      await client.close()
+      await Promise.allSettled([call])
+      await until(
+        'its streams are gone',
+        () => rpc.server.activeStreams,
+        streams => streams === 0
+      )
+    }
+    expect(gate.entered, 'four requests of 1 MiB are what the bound allows').toBe(4)
+    gate.open()
+    await rpc.nothingLeft()
   })
 
   it('are those behind a request whose handler does not end: the largest of such streams are reset', async () => {
