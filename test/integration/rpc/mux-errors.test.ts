@@ -132,12 +132,13 @@ describe('a handler that asks another peer, which fails', () => {
     await using nearServer = new Server(near)
     await using inner = new Client(near, { maxRetries: 0 })
     await using outer = new Client(here, { maxRetries: 0 })
+    const farAddress = addressOf(far)
     await farServer.start('/far/1.0.0', () => {
       throw new PointSubError('ERR_FAR', 'far away', { retryable: true, retryAfter: 5_000, details: { depth: '2' } })
     })
     await nearServer.start('/near/1.0.0', request => {
       const [protocol = ''] = textOf(request).split(' ')
-      return inner.send(protocol === '/nowhere' ? 'nobody' : addressOf(far), protocol, request)
+      return inner.send(protocol === '/nowhere' ? 'nobody' : farAddress, protocol, request)
     })
     const expected = { peer: near.peerId.toString(), protocol: '/near/1.0.0', sent: true, remote: true }
     const ask = (protocol: string): Promise<PointSubError> =>
