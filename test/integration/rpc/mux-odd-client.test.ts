@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { Handler } from '../../../src/index.ts'
 import { bytesOf, join, KIB, MIB, randomBody } from '../../support/bytes.ts'
+import { bytesInUse, inMiB } from '../../support/heap.ts'
 import { nothingLeft } from '../../support/leftovers.ts'
 import { MuxRig } from '../../support/mux-rig.ts'
 import { bodyOf, encoded, MUX, RawMuxClient, RawMuxStream, requestOf } from '../../support/raw-mux.ts'
@@ -46,6 +48,62 @@ describe('a stream that was opened before its server stopped, and has said nothi
     expect(await control.raw.ended()).toBe('reset')
     expect(rpc.failures).toEqual([])
   })
+})
+
+describe('a client that goes on with small calls, and for its large answers', () => {
+  const LARGE = randomBody(300 * KIB)
+  const handler: Handler = request => (request.byteLength === 0 ? LARGE : request)
+
+  /** Small calls every now and then, for as long as the session lasts; resolves to how it was ended. */
+  const goOn = async (rpc: Rpc, { control }: RawMuxClient): Promise<string[]> => {
+    control.send(requestOf(1, new Uint8Array(0)))
+    await within(
+      5_000,
+      'the session ends',
+      (async () => {
+        for (let id = 2; !control.raw.isOver; id += 1) {
+          control.send(requestOf(id, bytesOf('small')))
+          await new Promise(resolve => setTimeout(resolve, 20))
+        }
+      })()
+    )
+    await until(
+      'nothing is left of it',
+      () => rpc.server.activeStreams,
+      streams => streams === 0
+    )
+    return rpc.failures.map(({ error }) => error.code)
+  }
+
+  it('never opens a data stream, is ended after writeTimeout', async () => {
+    await using rpc = await Rpc.create({ handler, serverOptions: { writeTimeout: 400 } })
+    const session = await RawMuxClient.open(await rpc.pair.connect(), { credit: MIB })
+    expect(await goOn(rpc, session)).toEqual(['ERR_TIMEOUT'])
+  })
+
+  it('never gives credit, is ended after writeTimeout', async () => {
+    await using rpc = await Rpc.create({ handler, serverOptions: { writeTimeout: 400 } })
+    const session = await RawMuxClient.open(await rpc.pair.connect())
+    await session.openData()
+    expect(await goOn(rpc, session)).toEqual(['ERR_TIMEOUT'])
+  })
+})
+
+it('300 sessions in which nothing is said cost little, and are sent away after idleTimeout', async () => {
+  await using rpc = await Rpc.create({ serverOptions: { idleTimeout: 300 } })
+  const connection = await rpc.pair.connect()
+  const before = await bytesInUse()
+  const sessions = await Promise.all(Array.from({ length: 300 }, () => RawMuxClient.open(connection)))
+  expect(inMiB((await bytesInUse()) - before)).toBeLessThan(15)
+  await Promise.all(
+    sessions.map(async ({ control }) => {
+      expect(await control.next('goaway')).toMatchObject({ reason: 2 })
+      await control.stream.close()
+      expect(await control.raw.ended()).toBe('fin')
+    })
+  )
+  await rpc.nothingLeft()
+  expect(rpc.failures).toEqual([])
 })
 
 it.for([
