@@ -36,8 +36,9 @@ export class BodySender {
     this.#pacer = new Pacer(most)
   }
 
+  /** Whether all that was to be sent has been taken. */
   get isEmpty(): boolean {
-    return this.#transfers.length === 0
+    return this.#transfers.length === 0 && this.#inFlight === undefined
   }
 
   /** Whether there is a data stream to send on. */
