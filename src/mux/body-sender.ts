@@ -29,6 +29,8 @@ export class BodySender {
   /** Bytes that may be sent before the peer gives more. */
   credit = 0
   #inFlight: Transfer | undefined
+  /** When a piece was last taken, on performance.now()'s clock. */
+  lastTaken = 0
   readonly #pacer: Pacer
 
   /** @param most bytes that may be under way, whatever the peer gives credit for */
@@ -75,7 +77,10 @@ export class BodySender {
   drained(): void {
     const sent = this.#inFlight
     this.#inFlight = undefined
-    if (sent !== undefined) sent.onProgress(sent)
+    if (sent !== undefined) {
+      this.lastTaken = performance.now()
+      sent.onProgress(sent)
+    }
     this.#pump()
   }
 

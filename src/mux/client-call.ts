@@ -67,6 +67,7 @@ export class ClientCall {
     const body = this.compressed?.bytes ?? this.request.body
     const large = body.byteLength > MAX_INLINE_BODY
     this.id = id
+    this.lastActive = performance.now()
     const fields: HeadFields = {
       id,
       encoding: encodingOf(this.compressed),
@@ -101,16 +102,21 @@ export class ClientCall {
     return lastReceived < this.lastActive && now - this.lastActive > ms
   }
 
-  /** What it has waited for too long, if it has. */
+  /**
+   * What it has waited for too long, if it has.
+   *
+   * @param lastTaken when the peer last took a piece of any large request: one that waits for its turn waits for the others
+   */
   overdue(
     now: number,
-    { readTimeout, writeTimeout }: { readTimeout: number; writeTimeout: number }
+    { readTimeout, writeTimeout }: { readTimeout: number; writeTimeout: number },
+    lastTaken: number
   ): string | undefined {
     if (!this.#written && this.#small?.given === true) {
       this.#written = true
       this.lastActive = now
     }
-    const waited = now - this.lastActive
+    const waited = now - (this.#large?.given === false ? Math.max(this.lastActive, lastTaken) : this.lastActive)
     if (this.#written) return waited > readTimeout ? `answer than readTimeout, ${readTimeout} ms` : undefined
     return waited > writeTimeout ? `take the request than writeTimeout, ${writeTimeout} ms` : undefined
   }

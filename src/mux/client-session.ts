@@ -121,7 +121,7 @@ export class ClientSession {
   sweep(now: number): void {
     const { readTimeout, writeTimeout } = this.#init.options
     for (const call of this.#calls.values()) {
-      const overdue = call.overdue(now, { readTimeout, writeTimeout })
+      const overdue = call.overdue(now, { readTimeout, writeTimeout }, this.#channel.sender.lastTaken)
       if (overdue !== undefined) this.#cancel(call, this.#error('ERR_TIMEOUT', `the peer took longer to ${overdue}`))
       else if (call.isAlone(this.#channel, now, readTimeout / 2)) this.#channel.ping(now)
     }
