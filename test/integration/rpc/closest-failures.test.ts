@@ -236,7 +236,10 @@ describe('sendClosest to nodes whose handlers say how they failed', () => {
   }
 
   it('is not made again when another try would end the same way', async () => {
-    await using peers = await nodes(2, { ...options, handler: () => broken })
+    const silent: Handler = () => {
+      throw new Error('a secret')
+    }
+    await using peers = await nodes(2, { ...options, handler: () => silent })
     expect(await failureOf(peers.client.sendClosest(PROTOCOL, bytesOf('hello')))).toMatchObject({
       code: 'ERR_REMOTE',
       remote: true,
