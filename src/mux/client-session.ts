@@ -126,6 +126,8 @@ export class ClientSession {
       else if (call.isAlone(this.#channel, now, readTimeout / 2)) this.#channel.ping(now)
     }
     this.#channel.checkPeer(now, readTimeout)
+    // The server, which asks for it once, waits for one that could not be opened.
+    if (this.#open > 0) this.#dataOpener.start(this.#channel)
   }
 
   #enqueue(call: ClientCall, compressed: Compressed | undefined): void {

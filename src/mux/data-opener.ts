@@ -9,7 +9,7 @@ export class DataOpener {
   #isNeeded = false
   #isOpening = false
 
-  /** @param onFailure called when it cannot be opened; the next need will try again */
+  /** @param onFailure called when it cannot be opened; the next start() will try again */
   constructor(open: () => Promise<Conn>, onFailure: (error: unknown) => void) {
     this.#open = open
     this.#onFailure = onFailure
@@ -21,6 +21,7 @@ export class DataOpener {
     this.start(channel)
   }
 
+  /** Opens it if it is needed and not there. */
   start(channel: Channel): void {
     if (!this.#isNeeded || this.#isOpening || channel.data !== undefined || !channel.isGreeted || channel.isOver) return
     this.#isOpening = true
