@@ -238,6 +238,7 @@ export class Channel {
   }
 
   #onBody({ id, last, bytes }: Body): void {
+    if (bytes.byteLength === 0 && !last) throw broken('a BODY with nothing in it')
     this.#granted -= bytes.byteLength
     if (this.#granted < 0) throw broken('more than it had credit for')
     this.#owed += bytes.byteLength

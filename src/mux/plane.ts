@@ -100,9 +100,9 @@ export class Plane {
     return this.#queue.length === 0 && !this.#giving
   }
 
-  /** Whether the bytes that came end within a frame, as far as they have been read. */
-  get inFrame(): boolean {
-    return !this.#held && this.#decoder.inFrame
+  /** Whether the rest of a frame has not come for so many milliseconds. */
+  isStuck(now: number, ms: number): boolean {
+    return !this.#held && this.#decoder.inFrame && now - this.lastReceived > ms
   }
 
   send(outgoing: Outgoing): void {

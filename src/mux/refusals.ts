@@ -14,6 +14,12 @@ export function outOfMemory(what: string): PointSubError {
   return new PointSubError('ERR_MEMORY_LIMIT', message, { retryable: true, retryAfter: RETRY_AFTER })
 }
 
+/** For a request whose body does not come on. */
+export function bodyTimeout(readTimeout: number): PointSubError {
+  const message = `the body took longer than readTimeout, ${readTimeout} ms`
+  return new PointSubError('ERR_TIMEOUT', message, { retryable: true })
+}
+
 /** For a request above what is handled at once. */
 export function overloaded(message: string): PointSubError {
   return new PointSubError('ERR_OVERLOADED', message, { retryable: true, retryAfter: RETRY_AFTER })

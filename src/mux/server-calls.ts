@@ -11,7 +11,7 @@ import type { Channel, Message, Receipt } from './channel.ts'
 import { Deadlines } from './deadlines.ts'
 import { IncomingBody } from './incoming-body.ts'
 import { messageFrame, SMALL } from './plane.ts'
-import { outOfMemory, overloaded, tooLarge } from './refusals.ts'
+import { bodyTimeout, outOfMemory, overloaded, tooLarge } from './refusals.ts'
 import { type FailureInit, failureOf } from './remote-error.ts'
 import { ServerCall } from './server-call.ts'
 
@@ -109,7 +109,7 @@ export class ServerCalls {
     for (const [id, { lastActive }] of this.#incoming) {
       const call = this.#calls.get(id)
       if (call === undefined || now - lastActive <= readTimeout) continue
-      this.#giveUp(call, this.#error('ERR_TIMEOUT', `the body took longer than readTimeout, ${readTimeout} ms`), true)
+      this.#giveUp(call, bodyTimeout(readTimeout), true)
     }
   }
 

@@ -128,11 +128,11 @@ export class ServerSession implements MemoryHolder {
 
   sweep(now: number): void {
     const { idleTimeout, readTimeout, writeTimeout } = this.#init.options
-    const { control, data, sender, lastReceived } = this.#channel
+    const { control, data, sender } = this.#channel
     const waited = now - this.lastActive
     const controlWaits = this.#controlWatch.look(now, control.bytesQueued > 0, control.bytesTaken)
     const dataWaits = this.#dataWatch.look(now, !sender.isEmpty, data?.bytesTaken ?? 0)
-    if (control.inFrame && now - lastReceived > readTimeout) this.#timeOut('readTimeout', readTimeout)
+    if ([control, data].some(plane => plane?.isStuck(now, readTimeout))) this.#timeOut('readTimeout', readTimeout)
     else if (Math.max(controlWaits, dataWaits) > writeTimeout) this.#timeOut('writeTimeout', writeTimeout)
     else if (this.#goingAway && this.#calls.isDone && waited > PATIENCE) this.#end()
     else if (this.isIdle && waited > idleTimeout) this.#goAway('idle')

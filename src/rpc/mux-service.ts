@@ -75,7 +75,8 @@ export class MuxService {
       try {
         pairs = encodePairs('responseMetadata', handlerCall.givenMetadata)
       } catch (cause) {
-        fail(cause)
+        // The handler's mistake, not its caller's.
+        fail(new TypeError(messageOf(cause), { cause }))
         return
       }
       this.#onHandled(call)
