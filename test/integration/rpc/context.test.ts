@@ -73,7 +73,8 @@ describe.each(WIRES)("a handler's context on the %s wire", wire => {
     const worker = new Worker()
     await using rpc = await Rpc.create({ wire, handler: worker.handler })
     await rpc.pair.connect()
-    const call = failureOf(rpc.send(HELLO, { timeout: 100 }))
+    // Long enough for a busy machine to have begun with it.
+    const call = failureOf(rpc.send(HELLO, { timeout: 500 }))
     await worker.stopped(1)
     expect(await call).toMatchObject({ code: 'ERR_TIMEOUT' })
   })
@@ -112,7 +113,7 @@ describe.each(WIRES)("a handler's context on the %s wire", wire => {
     }
     await using rpc = await Rpc.create({ wire, handler })
     await rpc.pair.connect()
-    const call = failureOf(rpc.send(HELLO, { timeout: 100 }))
+    const call = failureOf(rpc.send(HELLO, { timeout: 500 }))
     await call
     // What comes behind the news that it was given up.
     await rpc.send(new Uint8Array(0))

@@ -70,7 +70,7 @@ describe.each(WIRES)('getMetrics() on the %s wire', wire => {
     const gate = new Gate()
     await using rpc = await Rpc.create({ wire, handler: gate.handler })
     await rpc.pair.connect()
-    await failureOf(rpc.send(HELLO, { timeout: 100 }))
+    await failureOf(rpc.send(HELLO, { timeout: 500 }))
     await rpc.client.close()
     await rpc.nothingLeft()
     expect(rpc.server.getMetrics()).toMatchObject({ activeRequests: 1, activeConns: 0 })
