@@ -15,11 +15,11 @@ export function wiresOf(client: Client): string[] {
 export function watchOffers(host: TestHost): string[][] {
   const offers: string[][] = []
   const watch = (connection: ReturnType<TestHost['getConnections']>[number]): void => {
-    const { newStream } = connection
+    const newStream = connection.newStream.bind(connection)
     vi.spyOn(connection, 'newStream').mockImplementation(async (ids, options) => {
       const offered = [ids].flat()
       if (offered.some(id => id.startsWith(PROTOCOL))) offers.push(offered)
-      return newStream.call(connection, ids, options)
+      return newStream(ids, options)
     })
   }
   for (const connection of host.getConnections()) watch(connection)

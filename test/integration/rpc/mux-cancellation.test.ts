@@ -68,7 +68,7 @@ async function expectWhole(rpc: Rpc): Promise<void> {
   await rpc.nothingLeft()
 }
 
-const REASONS: [name: string, code: string, start: () => { options: SendOptions; cancel(): void }][] = [
+const REASONS: [name: string, code: string, start: () => { options: SendOptions; cancel: () => void }][] = [
   [
     'its signal',
     'ERR_ABORTED',

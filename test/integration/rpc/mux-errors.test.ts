@@ -49,7 +49,7 @@ describe('a PointSubError of a handler', () => {
     const handler = failing({
       long: () => new PointSubError('ERR_LONG', '🌍'.repeat(5_000)),
       details: () => new PointSubError('ERR_DETAILS', 'many', { details: { a: 'a'.repeat(10_000) } }),
-      code: () => new PointSubError('ERR_lower case' as 'ERR_X', SECRET),
+      code: () => new PointSubError('ERR_lower case', SECRET),
       number: () => new PointSubError('ERR_NUMBER', 'odd', { retryAfter: Number.NaN }),
       half: () => new PointSubError('ERR_HALF', 'half \ud800 a character')
     })
