@@ -54,30 +54,29 @@ describe('the deadline of a call', () => {
     await server.start(PROTOCOL, patient.handler)
     await failureOf(client.send(there.peerId, PROTOCOL, new Uint8Array(0)))
 
-    const timeouts = Array.from({ length: 20 }, (_, index) => 300 + index * 10)
+    // When each call was over on the side of its caller, whose timers are as late as the server's in this process.
     const call = async (body: Uint8Array, timeout: number): Promise<number> => {
-      const due = performance.now() + timeout
       const error = await failureOf(client.send(there.peerId, PROTOCOL, body, { timeout }))
       expect(error).toMatchObject({ code: 'ERR_TIMEOUT', sent: true, remote: false })
-      return due
+      return performance.now()
     }
-    const calls = timeouts.map(timeout => call(Uint8Array.of(1), timeout))
+    const calls = Array.from({ length: 20 }, (_, index) => call(Uint8Array.of(1), 800 + index * 5))
     // Its body takes some 200 ms of its time: its handler is called late.
     network.faults.set({ bandwidth: 2.5 * MIB })
-    calls.push(call(randomBody(MIB / 2), 500))
+    calls.push(call(randomBody(MIB / 2), 1_000))
     await until(
       'all are being handled',
       () => patient.entered,
       entered => entered === 1 + calls.length
     )
     network.faults.partition()
-    const due = (await Promise.all(calls)).toSorted((a, b) => a - b)
+    const over = await Promise.all(calls)
     const told = await patient.all(calls.length)
     for (const { reason } of told) expect(reason).toMatchObject(TIMED_OUT)
-    const late = told.map(({ at }, index) => at - (due[index] ?? 0))
-    // Rounded up to whole milliseconds by the client, and by timers.
-    expect(Math.min(...late)).toBeGreaterThan(-2)
-    expect(median(late)).toBeLessThan(50)
+    const late = told.map(({ at }, index) => at - (over[index] ?? 0))
+    expect(Math.abs(median(late))).toBeLessThan(50)
+    // The last one is the one that was called late.
+    expect(Math.abs(late.at(-1) ?? Infinity)).toBeLessThan(100)
     expect(server.getMetrics()).toMatchObject({ activeRequests: 0, failedRequests: 1 + calls.length })
     network.faults.heal()
   })
