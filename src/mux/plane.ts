@@ -136,10 +136,10 @@ export class Plane {
     await this.conn.close({ linger })
   }
 
-  /** Gives everything up, but tries to send what waits. */
+  /** Gives everything up. A server tries to send what waits, for it may say why; a client's requests have not been sent then. */
   reset(reason: PointSubError): void {
     this.#readEnded = true
-    this.#give(BATCH_LIMIT)
+    if (this.#highWater !== UNHELD) this.#give(BATCH_LIMIT)
     this.#queue = []
     this.#queued = 0
     this.#decoder.clear()
