@@ -30,11 +30,11 @@ describe('a server that is stopped while a large answer waits to be taken', () =
     const { pair } = rpc
     const connection = await pair.connect()
     // The data stream opens never, so the answer is not on its way before the server is stopped.
-    const { newStream } = connection
+    const newStream = connection.newStream.bind(connection)
     let opened = 0
     connection.newStream = (ids, options) => {
       if ([ids].flat().includes(MUX)) opened += 1
-      return opened === 2 ? new Promise(() => {}) : newStream.call(connection, ids, options)
+      return opened === 2 ? new Promise(() => {}) : newStream(ids, options)
     }
     await using client = new Client(pair.client, { wire: 'mux', maxRetries: 3, retryInterval: 1, idempotent: false })
     const call = failureOf(client.send(rpc.address, PROTOCOL, HELLO))
