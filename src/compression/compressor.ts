@@ -58,15 +58,21 @@ export class Compressor {
   }
 
   async #compressLarge(algorithm: Algorithm, body: Uint8Array): Promise<Compressed | undefined> {
+    if (!(await this.#isWorthIt(algorithm, excerpt(body, EXCERPT_BYTES)))) return undefined
+    return this.#judgeLater(algorithm, this.#codec.compress(algorithm, body, this.#options.level), body)
+  }
+
+  /** The whole may do better than its pieces: what repeats itself over longer distances is not in these. */
+  async #isWorthIt(algorithm: Algorithm, piece: Uint8Array): Promise<boolean> {
     const { level, maxRatio } = this.#options
-    const piece = excerpt(body, EXCERPT_BYTES)
-    const trial = await this.#codec.compress(algorithm, piece, level)
-    // The whole may do better than its pieces: what repeats itself over longer distances is not in these.
-    if (trial.byteLength >= (piece.byteLength * (1 + maxRatio)) / 2) {
-      this.#setbacks.failed()
-      return undefined
+    try {
+      const trial = await this.#codec.compress(algorithm, piece, level)
+      if (trial.byteLength < (piece.byteLength * (1 + maxRatio)) / 2) return true
+    } catch {
+      // There was not enough memory: then it is sent as it is.
     }
-    return this.#judgeLater(algorithm, this.#codec.compress(algorithm, body, level), body)
+    this.#setbacks.failed()
+    return false
   }
 
   /** Never rejects: what could not be compressed, for want of memory for instance, can still be sent as it is. */

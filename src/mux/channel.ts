@@ -9,6 +9,8 @@ import { type Outgoing, type Plane, wholeFrame } from './plane.ts'
 const CREDIT = 1024 * 1024
 /** Bytes taken after which the peer is told that it may send more. */
 const CREDIT_STEP = 32 * 1024
+/** Requests sent before the peer has said how many it takes; more would be refused by one that takes few. */
+const FIRST_REQUESTS = 16
 /** Credit above this is a mistake of the peer, or an attack. */
 const MOST_CREDIT = 2 ** 40
 
@@ -78,6 +80,11 @@ export class Channel {
   /** Whether the peer's HELLO is there. */
   get isGreeted(): boolean {
     return this.#peer !== undefined
+  }
+
+  /** Requests that may be in flight. */
+  get maxRequests(): number {
+    return this.#peer?.maxRequests ?? FIRST_REQUESTS
   }
 
   get data(): Plane | undefined {

@@ -16,6 +16,9 @@ import { errorOf } from './remote-error.ts'
 /** How long a peer may take to end a session that is not needed any more, in ms. */
 const LINGER = 1_000
 
+/** Requests of one session: ids must not come round again. */
+const MOST_REQUESTS = 2 ** 31
+
 export interface ClientSessionInit {
   readonly options: ClientSettings
   /** Without the suffix of the wire, as errors name it. */
@@ -140,7 +143,7 @@ export class ClientSession {
   }
 
   get #hasPlace(): boolean {
-    return this.#calls.size < this.#channel.peer.maxRequests
+    return this.#calls.size < this.#channel.maxRequests
   }
 
   #startWaiting(): void {
@@ -155,6 +158,7 @@ export class ClientSession {
   #start(call: ClientCall): void {
     const { control, sender } = this.#channel
     this.#lastId += 1
+    if (this.#lastId === MOST_REQUESTS) this.#close(this.#error('ERR_STREAM_CLOSED', 'the session has no more ids'))
     this.#calls.set(this.#lastId, call)
     call.start(
       this.#lastId,

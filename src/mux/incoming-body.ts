@@ -12,15 +12,25 @@ export interface IncomingBodyEvents {
 export class IncomingBody implements Receipt {
   readonly #events: IncomingBodyEvents
   readonly #share: BodyShare
+  readonly #size: number
+  #held = 0
   lastActive: number = performance.now()
 
-  constructor(share: BodyShare, events: IncomingBodyEvents) {
+  /** @param size bytes that it is to have */
+  constructor(size: number, share: BodyShare, events: IncomingBodyEvents) {
+    this.#size = size
     this.#share = share
     this.#events = events
   }
 
+  /** Bytes that it will need besides those it has. */
+  get missing(): number {
+    return Math.max(0, this.#size - this.#held)
+  }
+
   onGrowth(bytes: number): void {
     this.lastActive = performance.now()
+    this.#held = bytes
     this.#share.set(bytes)
   }
 
@@ -29,4 +39,11 @@ export class IncomingBody implements Receipt {
     if (result instanceof PointSubError) this.#events.onFailure(result)
     else this.#events.onBody(result)
   }
+}
+
+/** What all of them together will need besides what they have. */
+export function missingBytes(incoming: Iterable<IncomingBody>): number {
+  let bytes = 0
+  for (const { missing } of incoming) bytes += missing
+  return bytes
 }

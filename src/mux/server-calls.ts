@@ -9,7 +9,7 @@ import type { Transfer } from './body-sender.ts'
 import { BodyShare } from './body-share.ts'
 import type { Channel, Message, Receipt } from './channel.ts'
 import { Deadlines } from './deadlines.ts'
-import { IncomingBody } from './incoming-body.ts'
+import { IncomingBody, missingBytes } from './incoming-body.ts'
 import { messageFrame, SMALL } from './plane.ts'
 import { bodyTimeout, outOfMemory, overloaded, tooLarge } from './refusals.ts'
 import { type FailureInit, failureOf } from './remote-error.ts'
@@ -62,10 +62,6 @@ export class ServerCalls {
     return this.#calls.size === 0
   }
 
-  get #count(): number {
-    return this.#calls.size + this.#abandoned
-  }
-
   onMessage(message: Message, body: Uint8Array): void {
     const call = this.#admit(message)
     if (call !== undefined) this.#decode(call, message, body)
@@ -74,7 +70,7 @@ export class ServerCalls {
   onLarge(message: Message): Receipt | undefined {
     const call = this.#admit(message)
     if (call === undefined) return undefined
-    const incoming = new IncomingBody(this.#openShare(call, true), {
+    const incoming = new IncomingBody(message.size, this.#openShare(call, true), {
       onBody: body => {
         this.#incoming.delete(call.id)
         this.#decode(call, message, body)
@@ -108,8 +104,7 @@ export class ServerCalls {
     const { readTimeout } = this.#init.options
     for (const [id, { lastActive }] of this.#incoming) {
       const call = this.#calls.get(id)
-      if (call === undefined || now - lastActive <= readTimeout) continue
-      this.#giveUp(call, bodyTimeout(readTimeout), true)
+      if (call !== undefined && now - lastActive > readTimeout) this.#giveUp(call, bodyTimeout(readTimeout), true)
     }
   }
 
@@ -135,10 +130,13 @@ export class ServerCalls {
     return call
   }
 
-  #refusalOf({ size }: Message): PointSubError | undefined {
+  #refusalOf({ size, large }: Message): PointSubError | undefined {
     const { maxBlockSize, maxConcurrentRequestsPerConn } = this.#init.options
     if (size > maxBlockSize) return tooLarge('a request', size, maxBlockSize)
-    if (this.#count >= maxConcurrentRequestsPerConn) return overloaded('too many requests are in flight on one stream')
+    if (this.#calls.size + this.#abandoned >= maxConcurrentRequestsPerConn)
+      return overloaded('too many requests are in flight on one stream')
+    // Fewer at a time get through; of more than there is memory for, each might cost another one all that has come.
+    if (large && !this.#init.hasRoomFor(missingBytes(this.#incoming.values()) + size)) return outOfMemory('a request')
     return this.#init.refusal()
   }
 
@@ -257,7 +255,7 @@ export class ServerCalls {
 
   #onDeadline(call: ServerCall): void {
     const reason = this.#error('ERR_TIMEOUT', 'the time that the caller gave the request is over')
-    this.#tell(call, reason)
+    this.#tell(call, reason, { notProcessed: !call.hasBegun })
     this.#end(call, reason)
   }
 

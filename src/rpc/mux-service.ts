@@ -100,13 +100,20 @@ export class MuxService {
     this.#onHandled(call)
     if (call.aborted !== undefined) return
     metrics.failedRequests += 1
-    call.fail(cause)
+    call.fail(forCaller(cause))
     const names = { peer: conn.remotePeer.toString(), protocol }
     this.#init.onFailure(
       conn,
       new PointSubError('ERR_HANDLER_FAILED', `the handler failed: ${messageOf(cause)}`, { ...names, cause })
     )
   }
+}
+
+/** What a call of the handler's own failed with tells whom it called, and where: that is not for its caller. */
+function forCaller(cause: unknown): unknown {
+  if (!(cause instanceof PointSubError) || cause.remote || cause.peer === undefined) return cause
+  const { code, retryable, retryAfter, details } = cause
+  return new PointSubError(code, 'a call of the handler to another peer failed', { retryable, retryAfter, details })
 }
 
 function keyOf(conn: Conn, token: Uint8Array): string {

@@ -167,7 +167,7 @@ export const CALL_ROWS: readonly Meaning[] = [
     check: async wire => {
       const told: PerWire<Told> = {
         plain: ['ERR_STREAM_RESET', true, ['ERR_MEMORY_LIMIT']],
-        mux: ['ERR_MEMORY_LIMIT', false, ['ERR_MEMORY_LIMIT']]
+        mux: ['ERR_MEMORY_LIMIT', false, []]
       }
       for (const option of ['maxMemoryUsage', 'maxMemoryUsagePerPeer']) {
         const gate = new Gate()
