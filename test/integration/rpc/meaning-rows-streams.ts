@@ -94,7 +94,7 @@ export const STREAM_ROWS: readonly Meaning[] = [
   {
     name: '`readTimeout` passed',
     check: async wire => {
-      await using rpc = await Rpc.create({ wire, serverOptions: { readTimeout: 100 } })
+      await using rpc = await Rpc.create({ wire, serverOptions: { readTimeout: 400 } })
       const raw = await byHand(rpc, wire)
       raw.send(requestOn(wire, HELLO).subarray(0, 7))
       expect(await raw.ended()).toBe('reset')
