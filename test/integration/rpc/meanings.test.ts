@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { WIRES } from '../../support/wires.ts'
 import { CALL_ROWS } from './meaning-rows.ts'
+import { CLIENT_ROWS } from './meaning-rows-client.ts'
 import { STREAM_ROWS } from './meaning-rows-streams.ts'
 
 const PAGE = readFileSync(new URL('../../../docs/server.md', import.meta.url), 'utf8')
@@ -10,6 +11,8 @@ const ROWS = [...CALL_ROWS, ...STREAM_ROWS]
 
 describe.each(WIRES)('on the %s wire', wire => {
   it.each(ROWS)('$name means what docs/server.md says', ({ check }) => check(wire))
+
+  it.each(CLIENT_ROWS)('of a client $name', ({ check }) => check(wire))
 })
 
 it('every line of the table in docs/server.md is one of these', () => {
