@@ -7,7 +7,7 @@ const config: ViteUserConfig = {
   ssr: { resolve: { conditions } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/soak/**', 'test/ecosystem/**'],
+    exclude: ['test/soak/**', 'test/ecosystem/**', '**/*.system.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // On two cores vitest takes one worker, though much of the time is spent waiting for timers and peers.

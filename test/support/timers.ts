@@ -1,7 +1,7 @@
 /** Every timer the package's own code has armed, and where. `process.getActiveResourcesInfo()` leaves out unref'd ones. */
 const armed = new Map<unknown, string>()
 
-/** Not those of `host`: they last as long as the host or a connection, and hold no process (process-hold.test.ts). */
+/** Not those of `host`: they last as long as the host or a connection, and hold no process (process-hold.system.test.ts). */
 const SOURCE = /\/src\/(?!core\/timers)(?:core|conn|frame|mux|compression|rpc|net|testing)\/[\w-]+\.ts:\d+/
 
 function armedBy(): string | undefined {

@@ -35,9 +35,11 @@ describe('how a Conn ends', () => {
     const writes = Promise.allSettled([p.far.write(pattern(64 << 20))])
     p.near.connection.abort(new Error('cable cut'))
     expect((await p.far.read())?.byteLength).toBe(1000)
-    await expect(p.far.read()).rejects.toMatchObject({ code: 'ERR_CONNECTION_LOST' })
+    // libp2p resets the streams before it drops the connection: whichever the peer hears of first.
+    const code = expect.stringMatching(/^ERR_(CONNECTION_LOST|STREAM_RESET)$/)
+    await expect(p.far.read()).rejects.toMatchObject({ code })
     const [write] = await writes
-    expect(write).toMatchObject({ status: 'rejected', reason: { code: 'ERR_CONNECTION_LOST', sent: true } })
+    expect(write).toMatchObject({ status: 'rejected', reason: { code, sent: true } })
     await expect(p.near.read()).rejects.toMatchObject({ code: 'ERR_CONNECTION_LOST' })
   })
 
