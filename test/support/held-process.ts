@@ -14,6 +14,9 @@ export const NODE_ARGUMENTS: string[] = ['--conditions=@pointsub/source', '--no-
 /** Milliseconds in which a process that nothing holds has to end. */
 const PROMPTLY = 2_000
 
+/** How long what holds a process may take to be as it stays, in ms. */
+const SETTLING = 5_000
+
 /** A process with one host, which does as it is told and which nothing but that host keeps up. */
 export class HeldProcess implements AsyncDisposable {
   readonly #process: ChildProcess
@@ -43,8 +46,12 @@ export class HeldProcess implements AsyncDisposable {
 
   /** What keeps it up now. */
   async holding(): Promise<string[]> {
-    const { holding = [] } = await this.#ask({ do: 'look' })
-    return holding
+    const deadline = performance.now() + SETTLING
+    for (;;) {
+      const { holding = [] } = await this.#ask({ do: 'look' })
+      // libp2p identifies the peer of a new connection, which takes a moment and holds the process meanwhile.
+      if (holding.length <= 1 || performance.now() > deadline) return holding
+    }
   }
 
   /** The next thing it says of its own accord. */
