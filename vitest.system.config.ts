@@ -1,7 +1,7 @@
 import type { ViteUserConfig } from 'vitest/config'
 import base from './vitest.config.ts'
 
-/** Whole processes: killed, stopped and continued, held up, measured from outside. */
+/** Whole processes, killed, stopped and held up, and what takes load to see: memory, leaks, floods, restarts. */
 const config: ViteUserConfig = {
   ...base,
   test: {
