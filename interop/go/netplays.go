@@ -46,8 +46,10 @@ var plays = map[string]func(conn *recorded, on stage){
 		<-written
 		conn.Close()
 	},
-	// hold reads nothing until it is told to.
+	// hold reads nothing until it is told to. The empty write opens the stream: of a protocol that identify has told it
+	// of, Go sends not even the name before it has something to say.
 	"hold": func(conn *recorded, on stage) {
+		conn.Write(nil)
 		<-on.told
 		io.Copy(io.Discard, conn)
 		conn.Close()
