@@ -18,15 +18,18 @@ const PROTOCOL = '/test/net/1.0.0'
 overEveryNetLink(link => {
   test.each(SIZES)('Go gets %d bytes back from a socket of ours, and its FIN after its own', async size => {
     await using host = await listeningHost(link)
-    await using server = await listening(
-      createNet(host).createServer({ allowHalfOpen: true }, socket => void socket.pipe(socket)),
-      PROTOCOL
-    )
+    const ended = Promise.withResolvers<Awaited<ReturnType<typeof ending>>>()
+    const echo = (socket: Socket): void => {
+      // At once: what Go sends, and its FIN, may come together with the stream.
+      ended.resolve(ending(socket))
+      socket.pipe(socket)
+    }
+    await using server = await listening(createNet(host).createServer({ allowHalfOpen: true }, echo), PROTOCOL)
     await using go = netDial(link, host, PROTOCOL, 'send', { size })
     const socket = await accepted(server)
     const [connection] = host.getConnections()
     expect(socket.remoteAddress).toBe(String(connection?.remotePeer))
-    const { events } = await ending(socket)
+    const { events } = await ended.promise
     expect(events).toEqual(PROPER)
     const { sentSha256, ...conn } = await go.first('conn')
     expect(conn).toMatchObject({
