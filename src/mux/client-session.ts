@@ -29,7 +29,7 @@ export interface ClientSessionInit {
   onClosed(): void
 }
 
-/** The asking side of a session: any number of requests in flight to one peer and protocol. */
+/** The asking side of a session: many requests in flight to one peer and protocol. */
 export class ClientSession {
   readonly conn: Conn
   readonly wire = 'mux'

@@ -34,7 +34,7 @@ export interface ServerSessionInit {
   onFailure(error: PointSubError): void
 }
 
-/** The answering side of a session: any number of requests handled at once, answered in any order. */
+/** The answering side of a session: many requests handled at once, answered as they are done. */
 export class ServerSession implements MemoryHolder {
   readonly conn: Conn
   readonly token: Uint8Array
