@@ -3,7 +3,7 @@ import { multiaddr, type Multiaddr } from '@multiformats/multiaddr'
 import { addressOf, type TestHost } from './hosts.ts'
 
 /** Turns of the event loop, a millisecond each at the least, in which nobody sends anything: all wait for the link. */
-const QUIET = 15
+const QUIET = 30
 
 /**
  * A TCP proxy before a host in the same process. It takes its time, and what it takes is counted in trips, not in
