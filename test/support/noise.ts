@@ -12,7 +12,7 @@ import type {
 } from '@libp2p/interface'
 import { type NoiseExtensions, noise as stockNoise } from '@libp2p/noise'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
-import { multiaddrConnectionPair } from '@libp2p/utils'
+import { AbstractMessageStream, multiaddrConnectionPair } from '@libp2p/utils'
 import { type NoiseOptions, noise } from '../../src/host/noise/noise.ts'
 
 type Secured = SecuredConnection<NoiseExtensions>
@@ -106,8 +106,8 @@ export function failure(result: PromiseSettledResult<unknown>): Error {
 
 /** Listeners on a connection that a handshake may have left there. */
 export function listenersOn(connection: MultiaddrConnection): Record<string, number> {
-  if (!('listenerCount' in connection) || typeof connection.listenerCount !== 'function') throw new Error('no count')
-  const count = connection.listenerCount.bind(connection) as (type: string) => number
+  if (!(connection instanceof AbstractMessageStream)) throw new Error('such a connection counts no listeners')
+  const count = (type: string): number => connection.listenerCount(type)
   return Object.fromEntries(['message', 'close', 'remoteCloseWrite', 'drain'].map(type => [type, count(type)]))
 }
 

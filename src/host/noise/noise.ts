@@ -32,14 +32,15 @@ export function noise(
   const { dialect = 'libp2p', onDialect, ...init } = options
   return components => {
     const encrypter = libp2pNoise(init)(components)
-    const { upgrader, metrics } = components
+    const { metrics } = components
     const party = partyOf(components, init, dialect)
     // Metrics know a counter by its name: these are the ones that the replaced methods would count with.
     const successes = metrics?.registerCounter('libp2p_noise_xxhandshake_successes_total')
     const failures = metrics?.registerCounter('libp2p_noise_xxhandshake_error_total')
 
     const extensions = (skipMuxers = false): Extensions => ({
-      streamMuxers: skipMuxers ? [] : [...upgrader.getStreamMuxers().keys()],
+      // libp2p makes its upgrader after its encrypters.
+      streamMuxers: skipMuxers ? [] : [...components.upgrader.getStreamMuxers().keys()],
       webtransportCerthashes: init.extensions?.webtransportCerthashes ?? []
     })
 

@@ -86,7 +86,7 @@ describe.for(Object.entries(CRYPTOS))('Noise XX with the %s crypto', ([, crypto]
     const message = sender.encrypt(unhex('0102')).subarray()
     const forged = message.slice()
     forged[0] = (forged[0] ?? 0) ^ 1
-    expect(() => receiver.decrypt(forged)).toThrow()
+    expect(() => receiver.decrypt(forged)).toThrow(Error)
     expect(hex(receiver.decrypt(message))).toBe('0102')
   })
 })
