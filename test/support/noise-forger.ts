@@ -30,7 +30,7 @@ const readUint16 = Object.assign(
   { bytes: 2 }
 )
 
-export function framed(connection: MultiaddrConnection): LengthPrefixedStream {
+function framed(connection: MultiaddrConnection): LengthPrefixedStream {
   return lpStream(connection, { lengthEncoder: uint16, lengthDecoder: readUint16, maxDataLength: 2 ** 16 - 1 })
 }
 

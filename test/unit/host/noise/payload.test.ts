@@ -15,7 +15,7 @@ describe('the payload of a noise handshake', () => {
     const extensions = { webtransportCerthashes: [bytesOf('h')], streamMuxers: ['/yamux/1.0.0'] }
     const bytes = encodePayload({ ...PLAIN, extensions })
     expect(Buffer.from(bytes).toString('hex')).toBe(
-      `0a03${hex('key')}1203${hex('sig')}2211${'0a01'}${hex('h')}120c${hex('/yamux/1.0.0')}`
+      `0a03${hex('key')}1203${hex('sig')}22110a01${hex('h')}120c${hex('/yamux/1.0.0')}`
     )
     expect(decodePayload(bytes)).toEqual({ ...PLAIN, extensions })
   })
