@@ -65,38 +65,44 @@ describe('what Go PointSub v1.2.4 wrote', () => {
   })
 })
 
-describe.for(streams)('a stream of $size bytes that Go sent from a $reader', ({ size, writes, headers, ...recorded }) => {
-  const data = pattern(size)
-  const parts: Uint8Array[] = []
-  let at = 0
-  for (const [index, header] of (headers ?? [recorded.hex ?? '']).entries()) {
-    const length = writes[index * 2 + 1] ?? 0
-    parts.push(fromHex(header), data.subarray(at, at + length))
-    at += length
+describe.for(streams)(
+  'a stream of $size bytes that Go sent from a $reader',
+  ({ size, writes, headers, ...recorded }) => {
+    const data = pattern(size)
+    const parts: Uint8Array[] = []
+    let at = 0
+    for (const [index, header] of (headers ?? [recorded.hex ?? '']).entries()) {
+      const length = writes[index * 2 + 1] ?? 0
+      parts.push(fromHex(header), data.subarray(at, at + length))
+      at += length
+    }
+    const wire = join(...parts)
+
+    it('is whole', () => {
+      expect(wire.byteLength).toBe(recorded.total)
+      expect(crc32(wire).toString(16)).toBe(recorded.crc32)
+    })
+
+    it('comes out, as a stream and as a message, the empty one included', async () => {
+      await using pair = smtsPair()
+      await pair.nearConn.write(join(wire, wire))
+      expect(sameBytes(await collect(pair.far.receiveStream()), data)).toBe(true)
+      expect(sameBytes((await pair.far.receive()) ?? new Uint8Array(9), data)).toBe(true)
+    })
+
+    it('has frames of the same kind as ours', async () => {
+      await using pair = smtsPair()
+      await pair.near.sendStream(size === 0 ? [] : [data])
+      const ours = framesOf(pair.sent())
+      expect(ours.at(-1)).toEqual({
+        flags: size === 0 ? FLAGS.first | FLAGS.last : FLAGS.last,
+        data: new Uint8Array(0)
+      })
+      expect(ours.filter(({ flags }) => (flags & FLAGS.first) !== 0)).toEqual(ours.slice(0, 1))
+      if (recorded.reader === 'io.Reader') expect(sameBytes(pair.sent(), wire)).toBe(true)
+    })
   }
-  const wire = join(...parts)
-
-  it('is whole', () => {
-    expect(wire.byteLength).toBe(recorded.total)
-    expect(crc32(wire).toString(16)).toBe(recorded.crc32)
-  })
-
-  it('comes out, as a stream and as a message, the empty one included', async () => {
-    await using pair = smtsPair()
-    await pair.nearConn.write(join(wire, wire))
-    expect(sameBytes(await collect(pair.far.receiveStream()), data)).toBe(true)
-    expect(sameBytes((await pair.far.receive()) ?? new Uint8Array(9), data)).toBe(true)
-  })
-
-  it('has frames of the same kind as ours', async () => {
-    await using pair = smtsPair()
-    await pair.near.sendStream(size === 0 ? [] : [data])
-    const ours = framesOf(pair.sent())
-    expect(ours.at(-1)).toEqual({ flags: size === 0 ? FLAGS.first | FLAGS.last : FLAGS.last, data: new Uint8Array(0) })
-    expect(ours.filter(({ flags }) => (flags & FLAGS.first) !== 0)).toEqual(ours.slice(0, 1))
-    if (recorded.reader === 'io.Reader') expect(sameBytes(pair.sent(), wire)).toBe(true)
-  })
-})
+)
 
 describe.for(processed)('a message of Go’s message processor: $routingKey', vector => {
   const { bodyHex, hex, timestamp, ...rest } = vector
