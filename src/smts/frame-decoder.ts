@@ -1,8 +1,9 @@
 import { PointSubError } from '../core/errors.ts'
 import { readU16, readU32 } from '../frame/numbers.ts'
 import { crc32 } from './crc32.ts'
-import { COMPACT, COMPACT_HEADER_BYTES, type Frame, FULL_HEADER_BYTES, KNOWN_FLAGS } from './frame.ts'
+import { COMPACT, COMPACT_HEADER_BYTES, type Frame, FULL_HEADER_BYTES } from './frame.ts'
 import { Gathered } from './gathered.ts'
+import { holds, looksFull, looksLikeFrames } from './lookahead.ts'
 
 /** No flag that Go has a name for. */
 const UNKNOWN = 0x80
@@ -12,9 +13,9 @@ const NOTHING: Uint8Array = new Uint8Array(0)
  * Frames out of chunks split anywhere: all that Go's writer writes, also those of sizes that Go's own reader misreads
  * ({@link isReadableByGo}).
  *
- * Four bytes that could be either header are taken for the short one when its checksum holds, which it does by chance
- * for one in 256 of the others; and for the long one when that has a checksum and no unknown flags. A size is checked
- * before anything is allocated for it, and memory follows the bytes that came.
+ * Four bytes that could be either header are the short one's when its checksum holds and what has come behind it are
+ * frames, too; otherwise the long one's, if that has a checksum and no unknown flags. A size is checked before anything
+ * is allocated for it, and memory follows the bytes that came.
  */
 export class FrameDecoder {
   readonly #maxBytes: number
@@ -39,11 +40,12 @@ export class FrameDecoder {
   /**
    * The next whole frame, or undefined when more bytes are needed.
    *
+   * @param more whether more bytes have come that were not pushed yet: they may help to tell one header from the other
    * @throws PointSubError `ERR_MESSAGE_TOO_LARGE`, or `ERR_INVALID_FRAME` when a checksum does not hold; nothing can be
    * read after that, so it always throws the same again
    */
-  next(): Frame | undefined {
-    return this.#guarded(() => this.#decode(false))
+  next(more = false): Frame | undefined {
+    return this.#guarded(() => this.#decode(false, more))
   }
 
   /**
@@ -53,7 +55,7 @@ export class FrameDecoder {
    */
   finish(): Frame | undefined {
     return this.#guarded(() => {
-      const frame = this.#decode(true)
+      const frame = this.#decode(true, false)
       if (frame !== undefined || !this.inFrame) return frame
       throw new PointSubError('ERR_UNEXPECTED_EOF', 'the stream ended in the middle of a frame')
     })
@@ -70,14 +72,14 @@ export class FrameDecoder {
     }
   }
 
-  #decode(ended: boolean): Frame | undefined {
+  #decode(ended: boolean, more: boolean): Frame | undefined {
     const header = this.#bytes.peek(COMPACT_HEADER_BYTES)
     if (header.byteLength < COMPACT_HEADER_BYTES) return undefined
     const flags = header[3] ?? 0
-    return (flags & COMPACT) === 0 ? this.#full() : this.#compact(header, flags, ended)
+    return (flags & COMPACT) === 0 ? this.#full() : this.#compact(header, flags, ended, more)
   }
 
-  #compact(header: Uint8Array, flags: number, ended: boolean): Frame | undefined {
+  #compact(header: Uint8Array, flags: number, ended: boolean, more: boolean): Frame | undefined {
     const size = readU16(header, 0)
     // Go looks at no checksum here either.
     if (size === 0) return this.#take(COMPACT_HEADER_BYTES, 0, flags)
@@ -86,27 +88,24 @@ export class FrameDecoder {
     // As the other header it would have far more bytes behind it, so waiting for these is no risk.
     const whole = this.#bytes.peek(length)
     if (whole.byteLength < length) return undefined
-    const checksum = header[2] ?? 0
     const isKnown = (flags & UNKNOWN) === 0
-    if (isKnown && (crc32(whole.subarray(COMPACT_HEADER_BYTES)) & 0xff) === checksum) {
-      return this.#take(COMPACT_HEADER_BYTES, size, flags)
+    const isFull = looksFull(this.#bytes.peek(FULL_HEADER_BYTES))
+    if (isKnown && holds(whole)) {
+      const isFollowed = isFull === false || this.#isFollowed(length, more)
+      if (isFollowed === undefined && !ended) return undefined
+      if (isFollowed !== false || isFull !== true) return this.#take(COMPACT_HEADER_BYTES, size, flags)
+      return this.#full()
     }
-    const isFull = this.#looksFull()
     if (isFull === undefined && !ended) return undefined
     if (isFull === true) return this.#full()
-    if (!isKnown || checksum !== 0) throw mismatch()
+    if (!isKnown || header[2] !== 0) throw mismatch()
     return this.#take(COMPACT_HEADER_BYTES, size, flags)
   }
 
-  /** Whether a long header begins here, from what has come of it; undefined when that is not enough to know. */
-  #looksFull(): boolean | undefined {
-    const header = this.#bytes.peek(FULL_HEADER_BYTES)
-    for (let at = 8; at < header.byteLength; at += 1) {
-      const allowed = at === FULL_HEADER_BYTES - 1 ? KNOWN_FLAGS : 0
-      if (((header[at] ?? 0) & ~allowed) !== 0) return false
-    }
-    if (header.byteLength >= 8 && readU32(header, 4) === 0) return false
-    return header.byteLength === FULL_HEADER_BYTES ? true : undefined
+  /** Whether frames come behind the first `length` bytes, or nothing; undefined when that takes more bytes. */
+  #isFollowed(length: number, more: boolean): boolean | undefined {
+    const behind = this.#bytes.peek(Number.POSITIVE_INFINITY).subarray(length)
+    return behind.byteLength === 0 && more ? undefined : looksLikeFrames(behind)
   }
 
   #full(): Frame | undefined {

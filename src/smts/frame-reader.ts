@@ -70,7 +70,7 @@ export class FrameReader {
 
   async #readFrame(signal: AbortSignal | undefined, isDue: boolean): Promise<Frame | null> {
     for (;;) {
-      const frame = this.#decoder.next()
+      const frame = this.#decoder.next(this.#conn.bytesBuffered > 0)
       if (frame !== undefined) return frame
       const timeout = isDue || this.#decoder.inFrame ? this.#options.readTimeout : undefined
       const chunk = await this.#conn.read({ signal, timeout })

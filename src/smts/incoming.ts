@@ -33,8 +33,8 @@ export class Incoming {
   async *stream(signal: AbortSignal | undefined, fin: 'error' | 'end'): AsyncGenerator<Uint8Array, void, undefined> {
     await this.#skipRest(signal)
     const frame = await this.#reader.next(signal, false)
-    if (frame === null) throw this.#error('ERR_UNEXPECTED_EOF', 'the peer ended before it had begun a stream')
-    yield* this.#chunks(frame, signal, fin === 'end')
+    if (frame !== null) yield* this.#chunks(frame, signal, fin === 'end')
+    else if (fin === 'error') throw this.#error('ERR_UNEXPECTED_EOF', 'the peer ended before it had begun a stream')
   }
 
   async *#chunks(

@@ -20,8 +20,8 @@ export interface TransporterOptions extends Given<typeof OPTIONS.smts> {
 
 export interface ReceiveStreamOptions extends CancelOptions {
   /**
-   * What the peer's FIN in the middle of a stream is: `'error'`, or `'end'` for Go v1.2.1 and v1.2.2, which send no last
-   * frame. Default `'error'`.
+   * What the peer's FIN before the last frame of a stream is: `'error'`, or `'end'` for Go v1.2.1 and v1.2.2, which send
+   * no last frame, and of an empty stream nothing at all. Default `'error'`.
    */
   fin?: 'error' | 'end' | undefined
 }
