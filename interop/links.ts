@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs'
 import { afterEach, describe, inject } from 'vitest'
 import type { PeerBinary } from './build.ts'
 import type { Host } from './hosts.ts'
-import type { Security, Transport } from './lines.ts'
+import type { Dialect, Security, Transport } from './lines.ts'
 import { type Flags, WirePeer } from './peer.ts'
 
 /** One way to reach one peer. */
@@ -12,6 +12,7 @@ export interface Link {
   transport: Transport
   /** QUIC brings its own. */
   security: Security | undefined
+  dialect: Dialect
   /** Whether a reset can be told from a FIN on our side: @chainsafe/libp2p-quic 2.1 makes a FIN of both. */
   tellsResets: boolean
   /** Whether our side can hold a sender back: @chainsafe/libp2p-quic 2.1 reads on whatever `pause()` says. */
@@ -65,6 +66,7 @@ function linksOf({ path, info }: PeerBinary): Link[] {
       binary: path,
       transport,
       security,
+      dialect: info.dialect ?? 'libp2p',
       tellsResets: transport !== 'quic',
       holdsBack: transport !== 'quic'
     }))

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -18,6 +19,8 @@ type service struct {
 	idle        time.Duration
 	maxRead     int
 	maxRequests int
+	maxOpen     int
+	open        atomic.Int64
 }
 
 // serve answers requests until its standard input ends.
@@ -28,18 +31,26 @@ func serve(arguments []string) error {
 	idle := f.atLeast(1, "idle-ms", 30_000)
 	maxRead := f.atLeast(0, "max-read", 8<<20)
 	maxRequests := f.atLeast(1, "max-requests", 10_000)
+	maxOpen, maxInbound := f.atLeast(0, "max-open", 0), f.atLeast(0, "max-inbound", inboundStreams)
 	wire, settings := f.oneOf("wire", "plain", "mux", "both"), muxFlags(f)
 	key, port := f.atLeast(0, "identity", 0), f.atLeast(0, "port", 0)
 	if err := f.parse(arguments); err != nil {
 		return err
 	}
-	self, err := link.listen(*port, identity(*key))
+	limits, err := inboundLimit(*maxInbound)
+	if err != nil {
+		return err
+	}
+	self, err := link.listen(*port, identity(*key), limits)
 	if err != nil {
 		return err
 	}
 	defer self.Close()
 	told, ended := control()
-	offered := service{*mode == "one", time.Duration(*idle) * time.Millisecond, *maxRead, *maxRequests}
+	offered := &service{
+		one: *mode == "one", idle: time.Duration(*idle) * time.Millisecond,
+		maxRead: *maxRead, maxRequests: *maxRequests, maxOpen: *maxOpen,
+	}
 	if *wire != "mux" {
 		for protocol, handler := range handlers {
 			self.SetStreamHandler(protocol, func(stream network.Stream) { offered.run(stream, handler) })
@@ -63,8 +74,13 @@ func emitReady(self host.Host) {
 }
 
 // run serves one stream to its end. Whatever ends it, Go PointSub closes: FIN, never a reset.
-func (s service) run(stream network.Stream, handler handler) {
-	requests, reason := s.exchange(stream, handler)
+func (s *service) run(stream network.Stream, handler handler) {
+	open := s.open.Add(1)
+	defer s.open.Add(-1)
+	requests, reason := 0, "full"
+	if s.maxOpen == 0 || int(open) <= s.maxOpen {
+		requests, reason = s.exchange(stream, handler)
+	}
 	stream.Close()
 	emitEnd(stream, requests, reason)
 }
@@ -73,7 +89,7 @@ func emitEnd(stream network.Stream, requests int, reason string) {
 	emit("stream", fields{"protocol": string(stream.Protocol()), "requests": requests, "reason": reason})
 }
 
-func (s service) exchange(stream network.Stream, handler handler) (requests int, reason string) {
+func (s *service) exchange(stream network.Stream, handler handler) (requests int, reason string) {
 	reader := msgio.NewReaderSize(stream, s.maxRead)
 	writer := msgio.NewWriter(stream)
 	for requests < s.maxRequests {
