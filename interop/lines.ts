@@ -19,6 +19,8 @@ export type Line =
       net?: boolean
       /** Whether it has `serve --wire` and `mux-send`. */
       mux?: boolean
+      /** Whether it has `swarm`. */
+      swarm?: boolean
     }
   | { event: 'ready'; id: string; addrs: string[] }
   | { event: 'stream'; protocol: string; requests: number; reason: EndReason }

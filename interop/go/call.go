@@ -26,6 +26,7 @@ type caller struct {
 	pause      time.Duration
 	maxRead    int
 	quiet      bool
+	mustEcho   bool // an answer that is not the request is a failure
 	body       func(i int) []byte
 	ok, failed atomic.Int64
 }
@@ -101,6 +102,10 @@ func (c *caller) readAnswer(stream *framed, i int, request []byte, start time.Ti
 		return false
 	}
 	defer stream.reader.ReleaseMsg(answer)
+	if c.mustEcho && !bytes.Equal(answer, request) {
+		c.fail(i, errors.New("the answer is not the request"))
+		return false
+	}
 	c.ok.Add(1)
 	if !c.quiet {
 		emit("answer", answerLine(i, answer, request, start, fields{}))

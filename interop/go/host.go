@@ -121,6 +121,7 @@ func info(arguments []string) error {
 		"modes":      []string{"many", "one"},
 		"net":        true,
 		"mux":        speaksMux,
+		"swarm":      true,
 	})
 	return nil
 }

@@ -20,7 +20,7 @@ func send(arguments []string) error {
 	count, concurrency := f.atLeast(1, "count", 1), f.atLeast(1, "concurrency", 1)
 	size, text := f.atLeast(0, "size", 0), f.String("body", "", "the same text as every body")
 	milliseconds := f.atLeast(1, "timeout-ms", 20_000)
-	maxRead := f.atLeast(0, "max-read", 8<<20)
+	maxRead := f.atLeast(0, "max-read", defaultMaxRead)
 	pipeline := f.Bool("pipeline", false, "write all requests of a stream without waiting for answers")
 	maxOutbound, pause := f.atLeast(0, "max-outbound", 0), f.atLeast(0, "pause-ms", 0)
 	quiet := f.Bool("quiet", false, "print no line for a request that was answered")

@@ -11,7 +11,13 @@ import (
 	"github.com/libp2p/go-msgio"
 )
 
-const writeTimeout = 30 * time.Second // Go PointSub's WriteTimeout
+// What Go PointSub v1.1 does unless it is told otherwise.
+const (
+	writeTimeout       = 30 * time.Second
+	defaultIdle        = 30 * time.Second
+	defaultMaxRead     = 8 << 20
+	defaultMaxRequests = 10_000
+)
 
 // service is the serving half of PointSub's plain wire, with the limits that its versions differ in.
 type service struct {
@@ -28,9 +34,9 @@ func serve(arguments []string) error {
 	f := newFlags("serve")
 	mode := f.oneOf("mode", "many", "one")
 	link := linkFlags(f)
-	idle := f.atLeast(1, "idle-ms", 30_000)
-	maxRead := f.atLeast(0, "max-read", 8<<20)
-	maxRequests := f.atLeast(1, "max-requests", 10_000)
+	idle := f.atLeast(1, "idle-ms", int(defaultIdle/time.Millisecond))
+	maxRead := f.atLeast(0, "max-read", defaultMaxRead)
+	maxRequests := f.atLeast(1, "max-requests", defaultMaxRequests)
 	maxOpen, maxInbound := f.atLeast(0, "max-open", 0), f.atLeast(0, "max-inbound", inboundStreams)
 	wire, settings := f.oneOf("wire", "plain", "mux", "both"), muxFlags(f)
 	key, port := f.atLeast(0, "identity", 0), f.atLeast(0, "port", 0)
@@ -52,9 +58,7 @@ func serve(arguments []string) error {
 		maxRead: *maxRead, maxRequests: *maxRequests, maxOpen: *maxOpen,
 	}
 	if *wire != "mux" {
-		for protocol, handler := range handlers {
-			self.SetStreamHandler(protocol, func(stream network.Stream) { offered.run(stream, handler) })
-		}
+		offered.offer(self)
 		serveRaw(self)
 	}
 	if *wire != "plain" {
@@ -63,6 +67,13 @@ func serve(arguments []string) error {
 	emitReady(self)
 	<-ended
 	return nil
+}
+
+// offer serves every handler.
+func (s *service) offer(self host.Host) {
+	for protocol, handler := range handlers {
+		self.SetStreamHandler(protocol, func(stream network.Stream) { s.run(stream, handler) })
+	}
 }
 
 func emitReady(self host.Host) {
