@@ -73,9 +73,11 @@ function linksOf({ path, info }: PeerBinary): Link[] {
   )
 }
 
-/** The address under which a host of ours or a serving peer is found. */
-function addressOf(target: Host | WirePeer): string {
-  if (target instanceof WirePeer) return target.address
+/** Who can be dialled: a host of ours, a serving peer, or whoever is at an address. */
+type Target = Host | Pick<WirePeer, 'address'>
+
+function addressOf(target: Target): string {
+  if ('address' in target) return target.address
   const [address] = target.getMultiaddrs()
   if (address === undefined) throw new Error('the host listens nowhere')
   return address.toString()
@@ -92,7 +94,7 @@ export async function serve(link: Link, flags: Flags = {}): Promise<WirePeer> {
 }
 
 /** A peer that calls a host of ours, or another peer. */
-export function send(link: Link, target: Host | WirePeer, protocol: string, flags: Flags = {}): WirePeer {
+export function send(link: Link, target: Target, protocol: string, flags: Flags = {}): WirePeer {
   return new WirePeer(link.binary, 'send', {
     ...linkFlags(link),
     addr: addressOf(target),
@@ -102,7 +104,7 @@ export function send(link: Link, target: Host | WirePeer, protocol: string, flag
 }
 
 /** A peer that calls a host of ours, or another peer, on the mux wire. */
-export function muxSend(link: Link, target: Host | WirePeer, protocol: string, flags: Flags = {}): WirePeer {
+export function muxSend(link: Link, target: Target, protocol: string, flags: Flags = {}): WirePeer {
   return new WirePeer(link.binary, 'mux-send', {
     ...linkFlags(link),
     addr: addressOf(target),
@@ -112,7 +114,7 @@ export function muxSend(link: Link, target: Host | WirePeer, protocol: string, f
 }
 
 /** A peer that opens a stream without frames to a host of ours, or to another peer. */
-export function raw(link: Link, target: Host | WirePeer, protocol: string, flags: Flags): WirePeer {
+export function raw(link: Link, target: Target, protocol: string, flags: Flags): WirePeer {
   return new WirePeer(link.binary, 'raw', {
     ...linkFlags(link),
     addr: addressOf(target),
@@ -129,13 +131,7 @@ export async function netListen(link: Link, flags: Flags = {}): Promise<WirePeer
 }
 
 /** A peer that dials a host of ours, or another peer, as a Go `net.Conn` and plays on it. */
-export function netDial(
-  link: Link,
-  target: Host | WirePeer,
-  protocol: string,
-  play: string,
-  flags: Flags = {}
-): WirePeer {
+export function netDial(link: Link, target: Target, protocol: string, play: string, flags: Flags = {}): WirePeer {
   return new WirePeer(link.binary, 'net-dial', {
     ...linkFlags(link),
     addr: addressOf(target),

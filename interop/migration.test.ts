@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+import PQueue from 'p-queue'
 import { describe, expect, inject, test } from 'vitest'
 import { Client, Server } from '../src/index.ts'
 import { createHost } from '../src/host/index.ts'
@@ -13,8 +15,12 @@ const NEIGHBOURS = 10
 /** Calls to each of them. */
 const EACH = 20
 const SIZE = 200
+/** Peers of each kind that call at the same time. */
+const CALLING = 10
+/** How long a dial may take, in ms: all of ours share one thread, with 1,000 handshakes on it. */
+const PATIENCE = 20_000
 
-/** One of ours: a server and a client on a host with default settings. */
+/** One of ours: a server and a client on one host. */
 class Ours implements AsyncDisposable {
   readonly #host: Host
   readonly #client: Client
@@ -22,12 +28,12 @@ class Ours implements AsyncDisposable {
 
   constructor(host: Host) {
     this.#host = host
-    this.#client = new Client(host, { maxRetries: 0 })
+    this.#client = new Client(host, { maxRetries: 0, connectTimeout: PATIENCE })
     this.#server = new Server(host)
   }
 
   static async start(): Promise<Ours> {
-    const ours = new Ours(await createHost({ listen: ['/ip4/127.0.0.1/tcp/0'] }))
+    const ours = new Ours(await createHost({ listen: ['/ip4/127.0.0.1/tcp/0'], addressDialTimeout: PATIENCE }))
     await ours.#server.start(ECHO, request => request)
     return ours
   }
@@ -50,7 +56,7 @@ class Ours implements AsyncDisposable {
         try {
           if (!same(await this.#client.send(neighbour, ECHO, request), request)) failures.push('another answer')
         } catch (error) {
-          failures.push(error)
+          failures.push(inspect(error, { depth: 4 }))
         }
       }
     }
@@ -71,7 +77,9 @@ describe.each(ones)('$info.name', ({ path }) => {
   }, async () => {
     await using stack = new AsyncDisposableStack()
     // As PointSub's clients they leave every stream open.
-    const go = stack.use(new WirePeer(path, 'swarm', { peers: PEERS, protocol: ECHO, size: SIZE, mode: 'leak' }))
+    const go = stack.use(
+      new WirePeer(path, 'swarm', { peers: PEERS, protocol: ECHO, size: SIZE, mode: 'leak', concurrency: CALLING })
+    )
     const ours = await Promise.all(Array.from({ length: PEERS }, async () => stack.use(await Ours.start())))
     const ready = await go.until('ready', lines => lines.length === PEERS)
 
@@ -80,7 +88,8 @@ describe.each(ones)('$info.name', ({ path }) => {
     const neighbours = (place: number): string[] =>
       Array.from({ length: NEIGHBOURS }, (_, i) => circle[(place + 1 + i) % circle.length] ?? '')
     go.tell(JSON.stringify({ calls: ready.map((_, i) => neighbours(2 * i + 1)), each: EACH }))
-    const failures = await Promise.all(ours.map((one, i) => one.callAll(neighbours(2 * i))))
+    const turns = new PQueue({ concurrency: CALLING })
+    const failures = await turns.addAll(ours.map((one, i) => () => one.callAll(neighbours(2 * i))))
 
     expect(failures.flat()).toEqual([])
     const done = await go.first('done')

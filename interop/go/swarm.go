@@ -25,7 +25,7 @@ func swarm(arguments []string) error {
 	f := newFlags("swarm")
 	id := f.must("protocol")
 	count, size := f.atLeast(1, "peers", 1), f.atLeast(0, "size", 0)
-	mode := f.oneOf("mode", "many", "one", "leak")
+	mode, concurrency := f.oneOf("mode", "many", "one", "leak"), f.atLeast(1, "concurrency", 10)
 	link := linkFlags(f)
 	milliseconds := f.atLeast(1, "timeout-ms", 20_000)
 	if err := f.parse(arguments); err != nil {
@@ -52,7 +52,7 @@ func swarm(arguments []string) error {
 		return fmt.Errorf("standard input: %w", err)
 	}
 	timeout := time.Duration(*milliseconds) * time.Millisecond
-	task.run(peers, func(self host.Host, remote peer.ID) *caller {
+	task.run(peers, *concurrency, func(self host.Host, remote peer.ID) *caller {
 		return &caller{
 			self: self, remote: remote, protocol: protocol.ID(*id), mode: *mode, timeout: timeout,
 			maxRead: defaultMaxRead, quiet: true, mustEcho: true,
@@ -63,12 +63,15 @@ func swarm(arguments []string) error {
 	return nil
 }
 
-// run lets all peers call at the same time, each of them one target after the other.
-func (p plan) run(peers []host.Host, calling func(self host.Host, remote peer.ID) *caller) {
+// run lets some peers at a time call, each of them one target after the other.
+func (p plan) run(peers []host.Host, concurrency int, calling func(self host.Host, remote peer.ID) *caller) {
 	var workers sync.WaitGroup
 	var ok, failed atomic.Int64
+	turns := make(chan struct{}, concurrency)
 	for i, targets := range p.Calls[:min(len(p.Calls), len(peers))] {
 		workers.Go(func() {
+			turns <- struct{}{}
+			defer func() { <-turns }()
 			for _, target := range targets {
 				answered := p.callOne(peers[i], target, calling)
 				ok.Add(int64(answered))
