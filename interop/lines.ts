@@ -21,6 +21,8 @@ export type Line =
       mux?: boolean
       /** Whether it has `swarm`. */
       swarm?: boolean
+      /** Whether it has `smts-listen` and `smts-dial`. */
+      smts?: boolean
     }
   | { event: 'ready'; id: string; addrs: string[] }
   | { event: 'stream'; protocol: string; requests: number; reason: EndReason }
@@ -69,6 +71,7 @@ export type Line =
       text?: string
       writeError?: string
     }
+  | { event: 'smts'; protocol: string; messages: number; bytes: number; end: string }
   | { event: 'vectors'; source: string; pattern: string; frames: FrameVector[] }
   | { event: 'fatal'; error: string }
 
@@ -114,6 +117,7 @@ const EVENTS: Record<Event, true> = {
   drained: true,
   raw: true,
   conn: true,
+  smts: true,
   vectors: true,
   fatal: true
 }

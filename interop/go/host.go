@@ -122,6 +122,7 @@ func info(arguments []string) error {
 		"net":        true,
 		"mux":        speaksMux,
 		"swarm":      true,
+		"smts":       true,
 	})
 	return nil
 }
