@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs'
 import { afterEach, describe, inject } from 'vitest'
 import type { PeerBinary } from './build.ts'
 import type { Host } from './hosts.ts'
-import type { Security, Transport } from './lines.ts'
+import type { Dialect, Security, Transport } from './lines.ts'
 import { type Flags, WirePeer } from './peer.ts'
 
 /** One way to reach one peer. */
@@ -12,6 +12,7 @@ export interface Link {
   transport: Transport
   /** QUIC brings its own. */
   security: Security | undefined
+  dialect: Dialect
   /** Whether a reset can be told from a FIN on our side: @chainsafe/libp2p-quic 2.1 makes a FIN of both. */
   tellsResets: boolean
   /** Whether our side can hold a sender back: @chainsafe/libp2p-quic 2.1 reads on whatever `pause()` says. */
@@ -73,15 +74,18 @@ function linksOf({ path, info }: PeerBinary): Link[] {
       binary: path,
       transport,
       security,
+      dialect: info.dialect ?? 'libp2p',
       tellsResets: transport !== 'quic',
       holdsBack: transport !== 'quic'
     }))
   )
 }
 
-/** The address under which a host of ours or a serving peer is found. */
-function addressOf(target: Host | WirePeer): string {
-  if (target instanceof WirePeer) return target.address
+/** Who can be dialled: a host of ours, a serving peer, or whoever is at an address. */
+type Target = Host | Pick<WirePeer, 'address'>
+
+function addressOf(target: Target): string {
+  if ('address' in target) return target.address
   const [address] = target.getMultiaddrs()
   if (address === undefined) throw new Error('the host listens nowhere')
   return address.toString()
@@ -98,7 +102,7 @@ export async function serve(link: Link, flags: Flags = {}): Promise<WirePeer> {
 }
 
 /** A peer that calls a host of ours, or another peer. */
-export function send(link: Link, target: Host | WirePeer, protocol: string, flags: Flags = {}): WirePeer {
+export function send(link: Link, target: Target, protocol: string, flags: Flags = {}): WirePeer {
   return new WirePeer(link.binary, 'send', {
     ...linkFlags(link),
     addr: addressOf(target),
@@ -108,7 +112,7 @@ export function send(link: Link, target: Host | WirePeer, protocol: string, flag
 }
 
 /** A peer that calls a host of ours, or another peer, on the mux wire. */
-export function muxSend(link: Link, target: Host | WirePeer, protocol: string, flags: Flags = {}): WirePeer {
+export function muxSend(link: Link, target: Target, protocol: string, flags: Flags = {}): WirePeer {
   return new WirePeer(link.binary, 'mux-send', {
     ...linkFlags(link),
     addr: addressOf(target),
@@ -118,7 +122,7 @@ export function muxSend(link: Link, target: Host | WirePeer, protocol: string, f
 }
 
 /** A peer that opens a stream without frames to a host of ours, or to another peer. */
-export function raw(link: Link, target: Host | WirePeer, protocol: string, flags: Flags): WirePeer {
+export function raw(link: Link, target: Target, protocol: string, flags: Flags): WirePeer {
   return new WirePeer(link.binary, 'raw', {
     ...linkFlags(link),
     addr: addressOf(target),
@@ -135,13 +139,7 @@ export async function netListen(link: Link, flags: Flags = {}): Promise<WirePeer
 }
 
 /** A peer that dials a host of ours, or another peer, as a Go `net.Conn` and plays on it. */
-export function netDial(
-  link: Link,
-  target: Host | WirePeer,
-  protocol: string,
-  play: string,
-  flags: Flags = {}
-): WirePeer {
+export function netDial(link: Link, target: Target, protocol: string, play: string, flags: Flags = {}): WirePeer {
   return new WirePeer(link.binary, 'net-dial', {
     ...linkFlags(link),
     addr: addressOf(target),
