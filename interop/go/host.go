@@ -128,6 +128,7 @@ func info(arguments []string) error {
 		"modes":      []string{"many", "one"},
 		"net":        true,
 		"mux":        true,
+		"smts":       true,
 	})
 	return nil
 }

@@ -8,19 +8,21 @@ import (
 )
 
 var commands = map[string]func(arguments []string) error{
-	"info":       info,
-	"serve":      serve,
-	"send":       send,
-	"mux-send":   muxSend,
-	"raw":        rawTransfer,
-	"net-listen": netListen,
-	"net-dial":   netDial,
-	"vectors":    vectors,
+	"info":        info,
+	"serve":       serve,
+	"send":        send,
+	"mux-send":    muxSend,
+	"raw":         rawTransfer,
+	"net-listen":  netListen,
+	"net-dial":    netDial,
+	"smts-listen": smtsListen,
+	"smts-dial":   smtsDial,
+	"vectors":     vectors,
 }
 
 func run(arguments []string) error {
 	if len(arguments) == 0 {
-		return fmt.Errorf("a command is missing: info, serve, send, mux-send, raw, net-listen, net-dial or vectors")
+		return fmt.Errorf("a command is missing: info, serve, send, mux-send, raw, net-listen, net-dial, smts-listen, smts-dial or vectors")
 	}
 	command, known := commands[arguments[0]]
 	if !known {
