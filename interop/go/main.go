@@ -1,5 +1,5 @@
-// wire-peer speaks the plain wire of PointSub (v0.0.2 to v1.1.7) for tests: a stock go-libp2p host and the
-// real go-msgio, none of PointSub's own code. ../README.md is its contract.
+// wire-peer speaks the plain wire of PointSub (v0.0.2 to v1.1.7) for tests: a stock host of go-libp2p or go-dep2p and
+// the real go-msgio, none of PointSub's own code. ../README.md is its contract.
 package main
 
 import (
