@@ -23,6 +23,8 @@ export type Line =
       swarm?: boolean
       /** Whether it has `smts-listen` and `smts-dial`. */
       smts?: boolean
+      /** Whether it keeps the basic contract alone, as a program around a real PointSub does. */
+      basic?: boolean
     }
   | { event: 'ready'; id: string; addrs: string[] }
   | { event: 'stream'; protocol: string; requests: number; reason: EndReason }

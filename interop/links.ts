@@ -19,9 +19,20 @@ export interface Link {
   holdsBack: boolean
 }
 
-/** Declares the same cases for every peer, transport and handshake. */
+/** Declares the same cases for every peer, transport and handshake; not for those that keep the basic contract alone. */
 export function overEveryLink(cases: (link: Link) => void): void {
-  overLinks(inject('peers'), cases)
+  overLinks(
+    inject('peers').filter(({ info }) => info.basic !== true),
+    cases
+  )
+}
+
+/** For the peers that keep the basic contract alone, and each other one by one transport and handshake. */
+export function overEveryBasicLink(cases: (link: Link, modes: string[]) => void): void {
+  for (const { path, info } of inject('peers')) {
+    const peer = { path, info: info.basic === true ? info : withOneLink(info) }
+    overLinks([peer], link => cases(link, info.modes))
+  }
 }
 
 /** The same for the peers that have `net-listen` and `net-dial`. */
@@ -40,12 +51,13 @@ export function overEveryMuxLink(cases: (link: Link) => void): void {
 /** Each of them by one transport and handshake, for what does not depend on these and takes its time. */
 export function overOneMuxLink(cases: (link: Link) => void): void {
   overLinks(
-    muxPeers().map(({ path, info }) => ({
-      path,
-      info: { ...info, transports: info.transports.slice(0, 1), security: info.security.slice(0, 1) }
-    })),
+    muxPeers().map(({ path, info }) => ({ path, info: withOneLink(info) })),
     cases
   )
+}
+
+function withOneLink(info: PeerBinary['info']): PeerBinary['info'] {
+  return { ...info, transports: info.transports.slice(0, 1), security: info.security.slice(0, 1) }
 }
 
 /** The same for the peers that speak the frames of Go v1.2. */
