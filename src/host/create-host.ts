@@ -1,13 +1,15 @@
 import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
-import { tls } from '@libp2p/tls'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import { messageOf, PointSubError } from '../core/errors.ts'
 import { type Given, type Resolved, resolveOptions } from '../core/option-table.ts'
 import { OPTIONS } from '../core/options.ts'
+import { DIALECTS, type Dialect, Dialects } from './dialects.ts'
 import { loadIdentity } from './identity.ts'
 import { ProcessHold } from './process-hold.ts'
+import { withSecondTry } from './second-try.ts'
 import { splitIdentify } from './split-identify.ts'
+import { createTls } from './tls/tls.ts'
 import { unrefIdentifyPush } from './unref-identify-push.ts'
 import { unrefTcp } from './unref-tcp.ts'
 import { unrefTimers } from './unref-timers.ts'
@@ -27,6 +29,12 @@ export interface HostOptions extends Given<typeof OPTIONS.host> {
   privateKey?: Libp2pOptions['privateKey']
   /** The handshakes offered, best first. Default `['tls', 'noise']`; every libp2p speaks at least one of them. */
   security?: Security[] | undefined
+  /**
+   * The dialect of handshakes that most peers speak, `'libp2p'` (default) or `'dep2p'` (Go PointSub v1.0.4 to v1.2.3).
+   * Peers of the other one are reached all the same: over TLS both ways, over noise when they are dialled. It says what TLS
+   * dials unknown peers with, before a second try with the other, and what noise accepts.
+   */
+  dialect?: Dialect | undefined
   /** libp2p transports besides TCP. */
   transports?: Libp2pOptions['transports']
   /** Anything else of `createLibp2p()`; what is set here wins over what this function would set. */
@@ -48,7 +56,7 @@ export interface PointSubHost extends Libp2p, AsyncDisposable {
   hold(): () => void
 }
 
-const ENCRYPTERS = { tls, noise } as const
+const SECURITIES: readonly Security[] = ['tls', 'noise']
 /** What libp2p reads ahead of a protocol's handler while it still negotiates, besides one whole window. */
 const READ_AHEAD = 64 * 1024
 
@@ -64,8 +72,11 @@ export async function createHost(options: HostOptions = {}): Promise<PointSubHos
 }
 
 async function create(options: HostOptions, hold: ProcessHold): Promise<PointSubHost> {
-  const { listen, announce, identity, privateKey, security = ['tls', 'noise'], transports, libp2p, ...given } = options
+  const { listen, announce, identity, privateKey, security = SECURITIES, dialect = 'libp2p', ...others } = options
+  const { transports = [], libp2p, ...given } = others
   const limits = resolveOptions(OPTIONS.host, given, 'createHost')
+  checkHandshakes(security, dialect)
+  const dialects = new Dialects(dialect)
   if (identity !== undefined && privateKey !== undefined) {
     throw new PointSubError('ERR_INVALID_CONFIG', 'createHost: give either identity or privateKey, not both')
   }
@@ -77,8 +88,8 @@ async function create(options: HostOptions, hold: ProcessHold): Promise<PointSub
     ...libp2p?.services
   }
   const libp2pOptions: Libp2pOptions = {
-    transports: [unrefTcp(), ...(transports ?? [])],
-    connectionEncrypters: encrypters(security),
+    transports: [unrefTcp(), ...transports].map(transport => withSecondTry(transport, dialects)),
+    connectionEncrypters: security.map(name => encrypter(name, dialects)),
     streamMuxers: [muxer(limits)],
     ...libp2p,
     ...(key === undefined ? {} : { privateKey: key }),
@@ -118,14 +129,23 @@ function held(node: Libp2p, hold: ProcessHold): PointSubHost {
   })
 }
 
-function encrypters(security: Security[]): NonNullable<Libp2pOptions['connectionEncrypters']> {
-  if (security.length === 0 || security.some(name => !Object.hasOwn(ENCRYPTERS, name))) {
+function checkHandshakes(security: readonly Security[], dialect: Dialect): void {
+  if (security.length === 0 || !security.every(name => SECURITIES.includes(name))) {
     throw new PointSubError(
       'ERR_INVALID_CONFIG',
       `createHost: security must list 'tls', 'noise' or both, not ${JSON.stringify(security)}`
     )
   }
-  return security.map(name => ENCRYPTERS[name]())
+  if (!DIALECTS.includes(dialect)) {
+    throw new PointSubError(
+      'ERR_INVALID_CONFIG',
+      `createHost: dialect must be 'libp2p' or 'dep2p', not ${JSON.stringify(dialect)}`
+    )
+  }
+}
+
+function encrypter(name: Security, dialects: Dialects): NonNullable<Libp2pOptions['connectionEncrypters']>[number] {
+  return name === 'tls' ? components => createTls(components, dialects) : noise()
 }
 
 function muxer(limits: Resolved<typeof OPTIONS.host>): ReturnType<typeof unrefYamux> {

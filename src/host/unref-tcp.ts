@@ -1,6 +1,7 @@
 import { Server, Socket } from 'node:net'
 import type { Listener, Transport, Upgrader } from '@libp2p/interface'
 import { tcp } from '@libp2p/tcp'
+import { onUpgrade } from './on-upgrade.ts'
 import { override } from './override.ts'
 
 type TcpFactory = ReturnType<typeof tcp>
@@ -34,16 +35,7 @@ function unrefListener(listener: Listener): Listener {
 
 /** Every socket passes the upgrader, one that was dialled as soon as it is connected (until then Node holds anyway). */
 function unrefUpgraded(upgrader: Upgrader, direction: 'upgradeInbound' | 'upgradeOutbound'): Upgrader {
-  return override(
-    upgrader,
-    direction,
-    upgrade =>
-      new Proxy(upgrade, {
-        apply(_, __, args: Parameters<typeof upgrade>) {
-          const [connection] = args
-          if ('socket' in connection && connection.socket instanceof Socket) connection.socket.unref()
-          return Reflect.apply(upgrade, upgrader, args)
-        }
-      })
-  )
+  return onUpgrade(upgrader, direction, connection => {
+    if ('socket' in connection && connection.socket instanceof Socket) connection.socket.unref()
+  })
 }

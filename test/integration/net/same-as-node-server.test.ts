@@ -24,9 +24,11 @@ describe('connections', () => {
     const { server, port, socket, accepted } = await play.pair()
     play.note('server', await connectionsOf(server))
     const second = play.connect(port)
-    await happens(server, 'connection')
+    const [acceptedSecond] = (await happens(server, 'connection')) as [Socket]
+    acceptedSecond.on('error', () => {})
     play.note('server', await connectionsOf(server))
     second.destroy()
+    await closed(acceptedSecond.resume())
     socket.end()
     await closed(accepted.resume(), socket.resume())
     server.getConnections(play.noting('server', 'later'))

@@ -1,0 +1,30 @@
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { type MessageStream, TimeoutError } from '@libp2p/interface'
+import { MessageDuplex } from './message-duplex.ts'
+import { takeSocket } from './take-socket.ts'
+
+/** A connection and what runs TLS on it. */
+export interface Carrier {
+  readonly connection: MessageStream
+  readonly socket: TLSSocket
+}
+
+/** Starts TLS on the TCP socket below a connection, or over the connection when there is none to be had. */
+export function carry(connection: MessageStream, start: (below: Socket | Duplex) => TLSSocket): Carrier {
+  const below = takeSocket(connection)
+  const socket = start(below ?? new MessageDuplex(connection))
+  socket.on('error', error => connection.abort(error))
+  if (below !== undefined) takeTimeout(below, socket, connection)
+  return { connection, socket }
+}
+
+/** The TCP socket sees no bytes any more, so its timeout would call every connection idle. */
+function takeTimeout(below: Socket, socket: TLSSocket, connection: MessageStream): void {
+  const milliseconds = below.timeout ?? 0
+  below.setTimeout(0)
+  socket.setTimeout(milliseconds, () =>
+    connection.abort(new TimeoutError(`no byte came or left for ${milliseconds} ms`))
+  )
+}
