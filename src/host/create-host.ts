@@ -1,4 +1,3 @@
-import { noise } from '@libp2p/noise'
 import { ping } from '@libp2p/ping'
 import { createLibp2p, type Libp2p, type Libp2pOptions } from 'libp2p'
 import { messageOf, PointSubError } from '../core/errors.ts'
@@ -6,6 +5,7 @@ import { type Given, type Resolved, resolveOptions } from '../core/option-table.
 import { OPTIONS } from '../core/options.ts'
 import { DIALECTS, type Dialect, Dialects } from './dialects.ts'
 import { loadIdentity } from './identity.ts'
+import { noise } from './noise/noise.ts'
 import { ProcessHold } from './process-hold.ts'
 import { withSecondTry } from './second-try.ts'
 import { splitIdentify } from './split-identify.ts'
@@ -89,7 +89,7 @@ async function create(options: HostOptions, hold: ProcessHold): Promise<PointSub
   }
   const libp2pOptions: Libp2pOptions = {
     transports: [unrefTcp(), ...transports].map(transport => withSecondTry(transport, dialects)),
-    connectionEncrypters: security.map(name => encrypter(name, dialects)),
+    connectionEncrypters: security.map(name => encrypter(name, dialect, dialects)),
     streamMuxers: [muxer(limits)],
     ...libp2p,
     ...(key === undefined ? {} : { privateKey: key }),
@@ -144,8 +144,13 @@ function checkHandshakes(security: readonly Security[], dialect: Dialect): void 
   }
 }
 
-function encrypter(name: Security, dialects: Dialects): NonNullable<Libp2pOptions['connectionEncrypters']>[number] {
-  return name === 'tls' ? components => createTls(components, dialects) : noise()
+function encrypter(
+  name: Security,
+  dialect: Dialect,
+  dialects: Dialects
+): NonNullable<Libp2pOptions['connectionEncrypters']>[number] {
+  if (name === 'tls') return components => createTls(components, dialects)
+  return noise({ dialect, onDialect: (peer, spoken) => dialects.learn(peer, spoken) })
 }
 
 function muxer(limits: Resolved<typeof OPTIONS.host>): ReturnType<typeof unrefYamux> {
