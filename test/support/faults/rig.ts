@@ -27,12 +27,17 @@ export class FaultRig implements AsyncDisposable {
   readonly probed: string[] = []
   /** Peers the host had a connection to, for however short a time. */
   readonly opened: string[] = []
+  /** Their TCP ports. */
+  readonly ports: Set<string> = new Set()
 
   private constructor(host: TestHost, options: HostOptions, timeout: number) {
     this.host = host
     this.timeout = timeout
     this.#options = options
-    host.addEventListener('connection:open', ({ detail }) => this.opened.push(detail.remotePeer.toString()))
+    host.addEventListener('connection:open', ({ detail: { remotePeer, remoteAddr } }) => {
+      this.opened.push(remotePeer.toString())
+      this.ports.add(/\/tcp\/(\d+)/.exec(remoteAddr.toString())?.[1] ?? '')
+    })
     this.#listeners = this.#countListeners()
     process.on('unhandledRejection', this.#noteUnhandled)
     process.on('uncaughtException', this.#noteUnhandled)

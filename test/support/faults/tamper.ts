@@ -32,6 +32,10 @@ export class Tamper implements AsyncDisposable {
     this.#server.on('connection', outer => {
       const inner = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
       this.#sockets.push(attackerSocket(outer), attackerSocket(inner))
+      inner.on('connect', () => {
+        this.port = inner.localPort
+        this.onPort(inner.localPort ?? 0)
+      })
       this.#join('out', outer, inner)
       this.#join('back', inner, outer)
     })
@@ -51,9 +55,9 @@ export class Tamper implements AsyncDisposable {
   }
 
   /** Where the host behind it sees the connection come from. */
-  get port(): number | undefined {
-    return this.#sockets[1]?.localPort
-  }
+  port: number | undefined
+  /** Called as soon as that is known. */
+  onPort: (port: number) => void = () => {}
 
   #join(direction: Direction, from: Socket, to: Socket): void {
     const pass = this.#plan?.direction === direction ? this.#faulty(this.#plan, to) : (bytes: Buffer) => to.write(bytes)

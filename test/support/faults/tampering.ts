@@ -15,6 +15,11 @@ export interface Outcome {
   readonly took: number
 }
 
+/** Whether the side that reads what was tampered with has a connection. */
+export function isDone({ plan, accepted, dialled }: Outcome): boolean {
+  return plan.direction === 'out' ? accepted : dialled
+}
+
 /** Two hosts of ours and what is between them. */
 export class Tampering implements AsyncDisposable {
   readonly dialler: FaultRig
@@ -32,14 +37,30 @@ export class Tampering implements AsyncDisposable {
     return new Tampering(dialler, await FaultRig.start({ security, timeout }), timeout)
   }
 
-  /** Bytes of a good handshake in each direction, and what comes right behind it. */
-  async lengths(): Promise<Record<Direction, number>> {
+  /** The least bytes of a direction that the side which reads them needs to be done with a handshake. */
+  async length(direction: Direction): Promise<number> {
+    let [tooFew, enough] = [0, await this.#upperBound(direction)]
+    while (enough - tooFew > 1) {
+      const at = Math.floor((tooFew + enough) / 2)
+      const [outcome] = await this.play([{ direction, at, fault: 'fin' }], 1)
+      if (outcome !== undefined && isDone(outcome)) enough = at
+      else tooFew = at
+    }
+    return enough
+  }
+
+  /** The bytes of a handshake and of what comes right behind it. */
+  async #upperBound(direction: Direction): Promise<number> {
     await using tamper = await Tamper.before(this.listener.port)
     await this.dialler.dial(tamper.address)
-    await this.#accepts(tamper)
-    const { out, back } = tamper.came
+    await until(
+      'the listening host has the connection',
+      () => this.#has(tamper),
+      has => has
+    )
+    const came = tamper.came[direction]
     await this.#forget()
-    return { out, back }
+    return came
   }
 
   /** Dials once for each plan, so many at once; nothing may be left of any. */
@@ -56,6 +77,7 @@ export class Tampering implements AsyncDisposable {
 
   async #one(plan: Plan): Promise<Outcome> {
     await using tamper = await Tamper.before(this.listener.port, plan)
+    tamper.onPort = port => this.listener.ports.delete(String(port))
     const start = performance.now()
     const dial = this.dialler.host.dial(multiaddr(tamper.address), { force: true })
     const connection = await within(this.#timeout + 2_000, `the dial ends (${JSON.stringify(plan)})`, dial).catch(
@@ -80,21 +102,14 @@ export class Tampering implements AsyncDisposable {
   }
 
   #has({ port }: Tamper): boolean {
-    return this.listener.host.getConnections().some(({ remoteAddr }) => `${remoteAddr.toString()}/`.includes(`/tcp/${port}/`))
+    return this.listener.ports.has(String(port))
   }
 
   /** Sockets of the two hosts to this proxy. */
   #socketsOf({ port, address }: Tamper): number {
     const outer = address.slice(address.lastIndexOf('/') + 1)
-    return hostSockets().filter(socket => socket.endsWith(`-> ${port}`) || socket.endsWith(`-> ${outer}`)).length
-  }
-
-  #accepts(tamper: Tamper): Promise<unknown> {
-    return until(
-      'the listening host has the connection',
-      () => this.#has(tamper),
-      has => has
-    )
+    const ends = [`-> ${port ?? 'nobody'}`, `-> ${outer}`]
+    return hostSockets().filter(socket => ends.some(end => socket.endsWith(end))).length
   }
 
   async #forget(): Promise<void> {

@@ -10,9 +10,9 @@ interface Offer {
   readonly only?: 'client' | 'server'
 }
 
-const certificate = (name: string, change: () => Change | Promise<Change>): Offer => ({
+const certificate = (name: string, change: () => Change | Promise<Change>, offered: TlsOffer = {}): Offer => ({
   name,
-  offer: async () => ({ certificate: await forge(await change()) })
+  offer: async () => ({ certificate: await forge(await change()), ...offered })
 })
 
 const terms = (name: string, offered: TlsOffer, only?: 'client' | 'server'): Offer => ({
@@ -22,6 +22,9 @@ const terms = (name: string, offered: TlsOffer, only?: 'client' | 'server'): Off
 })
 
 const HOUR = 60 * 60 * 1_000
+
+/** As go-dep2p signs. */
+const DEP2P: Change = { prefix: 'dep2p-tls-handshake:' }
 
 /** What the libp2p TLS specification allows. */
 export const GOOD_OFFERS: readonly Offer[] = [
@@ -47,6 +50,8 @@ export const GOOD_OFFERS: readonly Offer[] = [
   terms('no ALPN, which is not for proving anything', { alpn: [] }),
   terms('no word about its muxers in ALPN', { alpn: ['libp2p'] }),
   terms('muxers we do not have in ALPN', { alpn: ['/mplex/6.7.0', 'libp2p'] }, 'client'),
+  certificate('a certificate as dep2p makes them', () => DEP2P, { alpn: ['/yamux/1.0.0', 'dep2p'] }),
+  { ...certificate('a certificate of dep2p, no word about muxers', () => DEP2P, { alpn: ['dep2p'] }), only: 'client' },
   terms('a server name', { servername: 'example.com' }, 'client')
 ]
 
@@ -86,7 +91,11 @@ export const BAD_OFFERS: readonly Offer[] = [
   certificate('an empty signature in the extension', () => ({ hostSignature: () => new Uint8Array(0) })),
   certificate('the signature of another host', async () => ({ signer: await identity() })),
   certificate('a signature for another purpose', () => ({ prefix: 'libp2p-other-handshake:' })),
-  certificate('the signature of a dep2p peer', () => ({ prefix: 'dep2p-tls-handshake:' })),
+  // Towards a host that dials it is no mismatch yet: that one dials again as dep2p does.
+  { ...certificate('the signature of a dep2p peer', () => DEP2P), only: 'client' },
+  certificate('the signature of a dep2p peer, ALPN of libp2p only', () => DEP2P, { alpn: ['libp2p'] }),
+  { ...certificate('the signature of a dep2p peer and no ALPN', () => DEP2P, { alpn: [] }), only: 'client' },
+  certificate('the signature of a libp2p peer, ALPN of dep2p only', () => ({}), { alpn: ['dep2p'] }),
   certificate('a host key that is no protobuf', () => ({ hostKey: () => new Uint8Array(40).fill(0xff) })),
   certificate('a host key of no known type', () => ({ hostKey: key => key.with(1, 9) })),
   certificate('a host key that is too short', () => ({ hostKey: key => key.slice(0, -1).with(3, key.length - 5) })),
