@@ -44,7 +44,7 @@ describe('dialling TLS', () => {
   it.each(GOOD_OFFERS.filter(({ only }) => only !== 'client'))('connects to a peer with $name', async ({ offer }) => {
     const made = await offer()
     await using listener = await HostileListener.listen(tlsServer(made))
-    await rig.dial(`${listener.address}/p2p/${made.certificate?.peerId}`)
+    await rig.dial(`${listener.address}/p2p/${String(made.certificate?.peerId)}`)
     await isServed(String(made.certificate?.peerId))
   })
 
@@ -58,7 +58,7 @@ describe('dialling TLS', () => {
     const certificate = await forge()
     const expected = await forge()
     await using listener = await HostileListener.listen(tlsServer({ certificate }))
-    const { took } = await rig.failsToDial(`${listener.address}/p2p/${expected.peerId}`)
+    const { took } = await rig.failsToDial(`${listener.address}/p2p/${String(expected.peerId)}`)
     expect(took).toBeLessThan(PROMPT)
     await rig.isAsBefore(PROMPT)
   })

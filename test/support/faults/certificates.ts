@@ -1,7 +1,6 @@
-import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import type { PeerId } from '@libp2p/interface'
-import { Extension, X509CertificateGenerator } from '@peculiar/x509'
+import { Extension, X509CertificateGenerator } from '../../../src/host/tls/x509.ts'
 import { bytesOf, join } from '../bytes.ts'
 import { type Identity, identity as makeIdentity } from './identities.ts'
 
@@ -11,7 +10,9 @@ const UNKNOWN_EXTENSION = '1.3.6.1.4.1.53594.99.7'
 
 const HOUR = 60 * 60 * 1_000
 
-const ALGORITHMS = {
+type CertificateKey = 'P-256' | 'P-384' | 'Ed25519' | 'RSA'
+
+const ALGORITHMS: Readonly<Record<CertificateKey, { name: string; [parameter: string]: unknown }>> = {
   'P-256': { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
   'P-384': { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },
   Ed25519: { name: 'Ed25519' },
@@ -21,7 +22,7 @@ const ALGORITHMS = {
     modulusLength: 2048,
     publicExponent: Uint8Array.of(1, 0, 1)
   }
-} as const
+}
 
 type Bytes = Uint8Array<ArrayBuffer>
 
@@ -45,7 +46,7 @@ export interface Change {
   notAfter?: number
   /** Whether another key than the certificate's own has signed it. */
   signedByAnother?: boolean
-  algorithm?: keyof typeof ALGORITHMS
+  algorithm?: CertificateKey
   /** Changes the finished certificate. */
   der?: (certificate: Bytes) => Bytes
   /** Certificates sent behind it: strangers, or its own issuer by name. */
@@ -77,7 +78,7 @@ export const ours = (value: Bytes, critical = true): Extension => new Extension(
 export const unknown = (critical: boolean, value: Bytes = octets(bytesOf('what?'))): Extension =>
   new Extension(UNKNOWN_EXTENSION, critical, value)
 
-function keysOf(algorithm: keyof typeof ALGORITHMS): Promise<CryptoKeyPair> {
+function keysOf(algorithm: CertificateKey): Promise<CryptoKeyPair> {
   return webcrypto.subtle.generateKey(ALGORITHMS[algorithm], true, ['sign', 'verify']) as Promise<CryptoKeyPair>
 }
 

@@ -25,7 +25,7 @@ export async function agree(socket: Socket, protocol: string): Promise<void> {
 }
 
 /** The next so many bytes, no more. */
-export function take(socket: Socket, length: number): Promise<Uint8Array> {
+function take(socket: Socket, length: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const look = (): void => {
       const bytes: unknown = socket.read(length)

@@ -67,7 +67,10 @@ export const BAD_KEYS: readonly { name: string; key: () => Promise<PrivateKey>; 
     key: () => signing(async (key, bytes) => (await key.sign(bytes)).map((byte, at) => (at === 9 ? byte ^ 1 : byte)))
   },
   { name: 'an empty signature', key: () => signing(async () => new Uint8Array(0)) },
-  { name: 'a signature that is too long', key: () => signing(async (key, bytes) => join(await key.sign(bytes), bytes)) },
+  {
+    name: 'a signature that is too long',
+    key: () => signing(async (key, bytes) => join(await key.sign(bytes), bytes))
+  },
   {
     name: 'the signature of another peer',
     key: async () => {

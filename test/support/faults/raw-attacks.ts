@@ -27,12 +27,18 @@ const SERVER_HELLO = 2
 
 /** A hello with one extension of so many bytes, in as many records as that takes. */
 function hugeHello(type: number, bytes: number): Uint8Array {
-  const start = join(u16(0x0303), new Uint8Array(32), Uint8Array.of(0), type === CLIENT_HELLO ? u16(2) : Uint8Array.of())
+  const start = join(
+    u16(0x0303),
+    new Uint8Array(32),
+    Uint8Array.of(0),
+    type === CLIENT_HELLO ? u16(2) : Uint8Array.of()
+  )
   const suite = join(u16(0x1301), type === CLIENT_HELLO ? Uint8Array.of(1, 0) : Uint8Array.of(0))
   const body = join(start, suite, u16(0xffff), u16(0xff77), u16(0xfff0), new Uint8Array(bytes))
   const message = join(Uint8Array.of(type), u24(body.byteLength), body)
   const records: Uint8Array[] = []
-  for (let at = 0; at < message.byteLength; at += 16 * KIB) records.push(record(HANDSHAKE, message.slice(at, at + 16 * KIB)))
+  for (let at = 0; at < message.byteLength; at += 16 * KIB)
+    records.push(record(HANDSHAKE, message.slice(at, at + 16 * KIB)))
   return join(...records)
 }
 
@@ -63,7 +69,11 @@ const ON_AGREEMENT: readonly RawAttack[] = [
   { name: 'half a multistream header', script: send(line('/multistream/1.0.0').slice(0, 9)), waits: true },
   { name: 'a line of 1 GiB', script: send(join(Uint8Array.of(0x80, 0x80, 0x80, 0x80, 4), new Uint8Array(KIB))) },
   { name: 'a length that never ends', script: send(new Uint8Array(64).fill(0xff)), waits: true },
-  { name: 'a multistream header that drips', script: socket => drip(socket, new Uint8Array(2_000).fill(0x13)), waits: true },
+  {
+    name: 'a multistream header that drips',
+    script: socket => drip(socket, new Uint8Array(2_000).fill(0x13)),
+    waits: true
+  },
   { name: 'handshakes nobody knows, without end', script: socket => askForEver(socket), waits: true }
 ]
 
@@ -104,7 +114,11 @@ const ON_NOISE: readonly RawAttack[] = [
   { name: 'an empty message', script: send(u16(0)) },
   { name: 'a message of 31 bytes', script: send(join(u16(31), randomBytes(31))) },
   { name: 'a key that is all zeros', script: send(join(u16(32), new Uint8Array(32))), waits: true },
-  { name: 'a message of 65,535 bytes, half of it', script: send(join(u16(0xffff), randomBytes(32 * KIB))), waits: true },
+  {
+    name: 'a message of 65,535 bytes, half of it',
+    script: send(join(u16(0xffff), randomBytes(32 * KIB))),
+    waits: true
+  },
   { name: 'a message of 65,535 bytes', script: send(join(u16(0xffff), randomBytes(0xffff))), waits: true },
   { name: 'two messages of garbage', script: send(join(u16(32), randomBytes(32), u16(200), randomBytes(200))) },
   { name: 'empty messages without end', script: socket => flood(socket, u16(0)) }

@@ -57,12 +57,15 @@ export function spoilEverywhere(security: Security, faults: readonly Fault[], st
   })
   afterAll(async () => hosts[Symbol.asyncDispose]())
 
-  it.each(DIRECTIONS)(`ends in time when it goes wrong %s (${faults.join(', ')}), and nobody gets in`, async direction => {
-    const length = await hosts.length(direction)
-    const plans = every(step, length - VARIES, direction, faults)
-    const outcomes = await hosts.play(plans, SILENT_AT_ONCE)
-    expect(outcomes.length).toBeGreaterThan(200 / step)
-    expect(outcomes.filter(isDone).filter(({ plan }) => security === 'noise' || plan.at !== IGNORED)).toEqual([])
-    await hosts.serves()
-  })
+  it.each(DIRECTIONS)(
+    `ends in time when it goes wrong %s (${faults.join(', ')}), and nobody gets in`,
+    async direction => {
+      const length = await hosts.length(direction)
+      const plans = every(step, length - VARIES, direction, faults)
+      const outcomes = await hosts.play(plans, SILENT_AT_ONCE)
+      expect(outcomes.length).toBeGreaterThan(200 / step)
+      expect(outcomes.filter(isDone).filter(({ plan }) => security === 'noise' || plan.at !== IGNORED)).toEqual([])
+      await hosts.serves()
+    }
+  )
 }

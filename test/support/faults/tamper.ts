@@ -26,6 +26,8 @@ export class Tamper implements AsyncDisposable {
   readonly #plan: Plan | undefined
   /** Bytes that have come in each direction. */
   readonly came: Record<Direction, number> = { out: 0, back: 0 }
+  /** All that who dials has sent. */
+  readonly recording: Buffer[] = []
 
   private constructor(port: number, plan: Plan | undefined) {
     this.#plan = plan
@@ -63,6 +65,7 @@ export class Tamper implements AsyncDisposable {
     const pass = this.#plan?.direction === direction ? this.#faulty(this.#plan, to) : (bytes: Buffer) => to.write(bytes)
     let before = 0
     from.on('data', bytes => {
+      if (direction === 'out') this.recording.push(bytes)
       pass(bytes, before)
       before += bytes.byteLength
       this.came[direction] = before

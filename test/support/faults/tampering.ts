@@ -59,7 +59,7 @@ export class Tampering implements AsyncDisposable {
       has => has
     )
     const came = tamper.came[direction]
-    await this.#forget()
+    await this.forget()
     return came
   }
 
@@ -90,7 +90,12 @@ export class Tampering implements AsyncDisposable {
       ({ open, accepted, sockets }) => (open ? accepted : accepted || sockets === 0),
       { within: this.#timeout + 2_000 }
     )
-    const outcome = { plan, dialled: connection !== undefined, accepted: ended.accepted, took: performance.now() - start }
+    const outcome = {
+      plan,
+      dialled: connection !== undefined,
+      accepted: ended.accepted,
+      took: performance.now() - start
+    }
     connection?.abort(new Error('the test is over'))
     return outcome
   }
@@ -112,7 +117,8 @@ export class Tampering implements AsyncDisposable {
     return hostSockets().filter(socket => ends.some(end => socket.endsWith(end))).length
   }
 
-  async #forget(): Promise<void> {
+  /** Ends what connections there are. */
+  async forget(): Promise<void> {
     for (const { host } of [this.dialler, this.listener]) {
       for (const connection of host.getConnections()) connection.abort(new Error('the test is over'))
     }

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import { connect, TLSSocket, type SecureVersion } from 'node:tls'
 import { join } from '../bytes.ts'
 import type { Script } from './attacker.ts'
@@ -54,7 +53,11 @@ function common(certificate: Forged | undefined, version: SecureVersion | undefi
   }
 }
 
-async function openProbe(secure: TLSSocket, event: 'secure' | 'secureConnect', role: 'client' | 'server'): Promise<void> {
+async function openProbe(
+  secure: TLSSocket,
+  event: 'secure' | 'secureConnect',
+  role: 'client' | 'server'
+): Promise<void> {
   await new Promise<void>(resolve => {
     secure.once(event, resolve).once('close', resolve)
     secure.on('error', () => resolve())
@@ -64,4 +67,3 @@ async function openProbe(secure: TLSSocket, event: 'secure' | 'secureConnect', r
   const probe = probeFrame(role)
   secure.write(secure.alpnProtocol === YAMUX ? probe : join(agreement(YAMUX), probe))
 }
-

@@ -104,7 +104,8 @@ export const BAD_OFFERS: readonly Offer[] = [
   certificate('a second certificate that bears the same name', () => ({ more: { count: 1, sameName: true } })),
   certificate('100 certificates', () => ({ more: { count: 100 } })),
   certificate('50 KiB behind the SignedKey', () => ({
-    signedKey: (key, signature) => new Uint8Array(join(sequence(octets(key), octets(signature)), new Uint8Array(50 * KIB)))
+    signedKey: (key, signature) =>
+      new Uint8Array(join(sequence(octets(key), octets(signature)), new Uint8Array(50 * KIB)))
   })),
   certificate('an extension of 1 MiB', () => ({
     extensions: value => [ours(value), unknown(false, octets(new Uint8Array(MIB)))]
