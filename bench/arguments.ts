@@ -37,6 +37,7 @@ and with --peers what others have made:
   hyperswarm-rpc   @hyperswarm/rpc over UDX, found through a DHT of its own on loopback
   go-libp2p        go-libp2p, one stream, requests pipelined, in Go at both ends (where there is Go)
 then bytes one way (bulk: tls, raw-stream, net-socket), and, as groups of their own that take longer:
+  security         the same over node:tls, createHost()'s TLS, @libp2p/tls and noise: bytes one way, streams, calls
   bulk-beside      calls of 64 B on one Client, alone and beside four 32 MiB bodies in each direction
   compression      calls of 16 KiB of JSON over a link of 100 Mb/s, compressed and as they are
   slow-reader      512 MiB through a Conn to a reader of 1 MiB/s: what memory grows

@@ -6,6 +6,7 @@ import { COMPRESSION_TEXT, runCompressionGroup } from './compression/group.ts'
 import type { GroupResult, Output } from './group.ts'
 import { runRpcGroup } from './rpc/group.ts'
 import { selectScenarios } from './rpc/scenarios.ts'
+import { runSecurityGroup, SECURITY_TEXT } from './security/group.ts'
 import { runSlowReaderGroup, SLOW_READER_TEXT } from './slow-reader/group.ts'
 
 /** What runs besides request/response. */
@@ -19,6 +20,7 @@ interface Group {
 
 const GROUPS: readonly Group[] = [
   { text: BULK_TEXT, run: runBulkGroup },
+  { text: SECURITY_TEXT, only: 'security', run: runSecurityGroup },
   { text: BESIDE_TEXT, only: 'bulk-beside', run: runBesideGroup },
   { text: COMPRESSION_TEXT, only: 'compression', run: runCompressionGroup },
   { text: SLOW_READER_TEXT, only: 'slow-reader', run: runSlowReaderGroup }

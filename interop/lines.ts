@@ -15,6 +15,8 @@ export type Line =
       net?: boolean
       /** Whether it has `serve --wire` and `mux-send`. */
       mux?: boolean
+      /** Whether it has `smts-listen` and `smts-dial`. */
+      smts?: boolean
     }
   | { event: 'ready'; id: string; addrs: string[] }
   | { event: 'stream'; protocol: string; requests: number; reason: EndReason }
@@ -63,6 +65,7 @@ export type Line =
       text?: string
       writeError?: string
     }
+  | { event: 'smts'; protocol: string; messages: number; bytes: number; end: string }
   | { event: 'vectors'; source: string; pattern: string; frames: FrameVector[] }
   | { event: 'fatal'; error: string }
 
@@ -108,6 +111,7 @@ const EVENTS: Record<Event, true> = {
   drained: true,
   raw: true,
   conn: true,
+  smts: true,
   vectors: true,
   fatal: true
 }

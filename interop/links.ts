@@ -47,6 +47,14 @@ export function overOneMuxLink(cases: (link: Link) => void): void {
   )
 }
 
+/** The same for the peers that speak the frames of Go v1.2. */
+export function overEverySmtsLink(cases: (link: Link) => void): void {
+  overLinks(
+    inject('peers').filter(({ info }) => info.smts === true),
+    cases
+  )
+}
+
 function muxPeers(): PeerBinary[] {
   return inject('peers').filter(({ info }) => info.mux === true)
 }
@@ -141,6 +149,18 @@ export function netDial(
     play,
     ...flags
   })
+}
+
+/** A peer that offers every play of `smts-listen`, and streams without frames. */
+export async function smtsListen(link: Link, flags: Flags = {}): Promise<WirePeer> {
+  const peer = new WirePeer(link.binary, 'smts-listen', { ...linkFlags(link), ...flags })
+  await peer.first('ready')
+  return peer
+}
+
+/** A peer that sends messages or streams to a host of ours, or to another peer, and reads what comes back. */
+export function smtsDial(link: Link, target: Host | WirePeer, protocol: string, flags: Flags): WirePeer {
+  return new WirePeer(link.binary, 'smts-dial', { ...linkFlags(link), addr: addressOf(target), protocol, ...flags })
 }
 
 function linkFlags(link: Link): Flags {

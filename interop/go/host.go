@@ -7,20 +7,14 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/libp2p/go-libp2p"
+	libp2p "github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	tls "github.com/libp2p/go-libp2p/p2p/security/tls"
-	quic "github.com/libp2p/go-libp2p/p2p/transport/quic"
 	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
-)
-
-const (
-	libp2pModule = "github.com/libp2p/go-libp2p"
-	msgioModule  = "github.com/libp2p/go-msgio"
 )
 
 // link is how a host reaches others: its transport and, over TCP, its handshake.
@@ -32,14 +26,14 @@ type link struct {
 func linkFlags(f *flags) link {
 	return link{
 		security:  f.oneOf("security", "any", "noise", "tls"),
-		transport: f.oneOf("transport", "tcp", "quic"),
+		transport: f.oneOf("transport", transports...),
 	}
 }
 
 func (l link) options() []libp2p.Option {
 	options := []libp2p.Option{libp2p.DisableRelay(), libp2p.DisableMetrics()}
 	if *l.transport == "quic" {
-		return append(options, libp2p.Transport(quic.NewTransport))
+		return append(options, quicTransport())
 	}
 	options = append(options, libp2p.Transport(tcp.NewTCPTransport))
 	switch *l.security {
@@ -122,12 +116,14 @@ func info(arguments []string) error {
 		return err
 	}
 	emit("info", fields{
-		"name":       "go-libp2p " + moduleVersion(libp2pModule),
-		"transports": []string{"tcp", "quic"},
+		"name":       libraryName + " " + moduleVersion(libraryModule),
+		"dialect":    dialect,
+		"transports": transports,
 		"security":   []string{"noise", "tls"},
 		"modes":      []string{"many", "one"},
 		"net":        true,
-		"mux":        true,
+		"mux":        speaksMux,
+		"smts":       true,
 	})
 	return nil
 }

@@ -30,7 +30,7 @@ const readUint16 = Object.assign(
   { bytes: 2 }
 )
 
-export function framed(connection: MultiaddrConnection): LengthPrefixedStream {
+function framed(connection: MultiaddrConnection): LengthPrefixedStream {
   return lpStream(connection, { lengthEncoder: uint16, lengthDecoder: readUint16, maxDataLength: 2 ** 16 - 1 })
 }
 
@@ -83,13 +83,25 @@ export const LAX_CRYPTO: ICryptoInterface = {
     try {
       return defaultCrypto.generateX25519SharedKey(mine, theirs)
     } catch {
-      return new Uint8Array(32)
+      return ZERO
     }
   }
 }
 
-/** A key pair whose public half is such a point; whoever shares a secret with it gets zero, it does too. */
-export function lowOrderKey(point: string): KeyPair {
-  // Node refuses this private key, so LAX_CRYPTO makes its secrets zero as well.
-  return { publicKey: new Uint8Array(Buffer.from(point, 'hex')), privateKey: NOTHING }
+const ZERO = new Uint8Array(32)
+/** Stands for a secret of zero on the forger's side, which runs the code that refuses one. */
+const HIDDEN_ZERO = new Uint8Array(32).fill(0xff)
+
+/** Who has such a point as its key knows every secret: zero. */
+const WEAK_CRYPTO: ICryptoInterface = {
+  ...defaultCrypto,
+  generateX25519SharedKey: (mine, theirs) =>
+    mine.byteLength === 0 ? HIDDEN_ZERO : defaultCrypto.generateX25519SharedKey(mine, theirs),
+  getHKDF: (key, secret) => defaultCrypto.getHKDF(key, secret === HIDDEN_ZERO ? ZERO : secret)
+}
+
+/** A forger with such a point as one of its keys. */
+export function weakForgery(which: 'staticKey' | 'ephemeralKey', point: string): Forgery {
+  const publicKey = new Uint8Array(Buffer.from(point, 'hex'))
+  return { crypto: WEAK_CRYPTO, [which]: { publicKey, privateKey: NOTHING } }
 }

@@ -23,6 +23,8 @@ export interface PeerOptions extends NoiseOptions {
   /** As @libp2p/noise makes it, without anything of this package. */
   stock?: boolean
   key?: 'Ed25519' | 'secp256k1' | 'RSA'
+  /** Signs instead of its key. */
+  sign?: PrivateKey['sign']
   /** Protocol ids of the muxers it has. */
   muxers?: string[]
 }
@@ -40,9 +42,11 @@ export async function noisePeer({
   stock = false,
   key = 'Ed25519',
   muxers = [],
+  sign,
   ...options
 }: PeerOptions = {}): Promise<NoisePeer> {
   const privateKey: PrivateKey = key === 'RSA' ? await generateKeyPair(key, 2048) : await generateKeyPair(key)
+  if (sign !== undefined) Object.defineProperty(privateKey, 'sign', { value: sign })
   const id = peerIdFromPrivateKey(privateKey)
   const counts: Record<string, number> = {}
   const components = {

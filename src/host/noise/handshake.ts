@@ -68,10 +68,9 @@ async function answer(wire: LengthPrefixedStream, dialect: Dialect, signal: Abor
     const message = await wire.read({ signal })
     return message.subarray()
   } catch (cause) {
-    if (signal.aborted) throw cause
     const error = new InvalidCryptoExchangeError(
-      `noise: the dialler left when it saw this side's signature (${messageOf(cause)}); if it is a ` +
-        `${otherThan(dialect)} peer that does not try TLS: ${advice(dialect)}`
+      `noise: the dialler left without message 3 (${messageOf(cause)}); if it is a ${otherThan(dialect)} peer that does ` +
+        `not try TLS: ${advice(dialect)}`
     )
     throw Object.assign(error, { cause })
   }
@@ -79,7 +78,7 @@ async function answer(wire: LengthPrefixedStream, dialect: Dialect, signal: Abor
 
 function advice(dialect: Dialect): string {
   const other = otherThan(dialect)
-  return `this side accepts noise of ${dialect} peers; createHost() with the option dialect: '${other}' accepts those of ${other}`
+  return `noise of this side accepts ${dialect} peers; the option dialect: '${other}' of createHost() takes ${other} peers`
 }
 
 function side({ crypto, prologue, staticKey }: Party): Side {

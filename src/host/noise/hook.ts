@@ -22,21 +22,24 @@ const PARAMETERS = 5
  * @throws Error when it has not
  */
 export function replaceHandshakes(encrypter: object, { dial, accept }: Record<'dial' | 'accept', ShakeHands>): void {
-  replace(encrypter, 'performHandshakeInitiator', dial)
-  replace(encrypter, 'performHandshakeResponder', accept)
-}
-
-function replace(encrypter: object, name: string, shakeHands: ShakeHands): void {
-  const original: unknown = Reflect.get(encrypter, name)
-  if (typeof original !== 'function' || original.length !== PARAMETERS) {
+  const replacements = { performHandshakeInitiator: dial, performHandshakeResponder: accept }
+  for (const name of Object.keys(replacements)) {
+    const original: unknown = Reflect.get(encrypter, name)
+    if (typeof original === 'function' && original.length === PARAMETERS) continue
     throw new Error(`this version of @libp2p/noise has no ${name}() as src/host/noise knows it`)
   }
-  const value = (
+  for (const [name, shakeHands] of Object.entries(replacements)) {
+    Object.defineProperty(encrypter, name, { value: withOptions(shakeHands) })
+  }
+}
+
+/** The private key and the peer's public key are known here as well, the latter better: as the peer's id. */
+function withOptions(shakeHands: ShakeHands) {
+  return async (
     wire: LengthPrefixedStream,
     _privateKey: unknown,
     _log: unknown,
     _remoteKey: unknown,
     options?: SecureConnectionOptions
   ): Promise<HandshakeResult> => shakeHands(wire, options)
-  Object.defineProperty(encrypter, name, { value })
 }

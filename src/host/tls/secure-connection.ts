@@ -41,7 +41,7 @@ export class SecureConnection extends AbstractMessageStream {
     // What is sent in one turn becomes one record, or as few as it takes.
     if (this.#socket.writableCorked === 0) {
       this.#socket.cork()
-      process.nextTick(uncork, this.#socket)
+      process.nextTick(queueMicrotask, this.#uncorkLast)
     }
     let canSendMore = true
     for (const chunk of data) canSendMore = this.#socket.write(chunk)
@@ -59,6 +59,11 @@ export class SecureConnection extends AbstractMessageStream {
   sendReset(error: Error): void {
     this.#socket.destroy()
     this.#below.abort(error)
+  }
+
+  /** Called between promises that have settled already: what they lead to in this turn is sent along. */
+  readonly #uncorkLast = (): void => {
+    process.nextTick(uncork, this.#socket)
   }
 
   readonly #onData = (data: Uint8Array): void => {
