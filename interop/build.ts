@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
+import { buildGoPeers } from './go-peers.ts'
 import type { LineOf } from './lines.ts'
 import { WirePeer } from './peer.ts'
 
@@ -21,34 +21,17 @@ declare module 'vitest' {
   }
 }
 
-const source = fileURLToPath(new URL('go', import.meta.url))
 const cache = fileURLToPath(new URL('../node_modules/.cache/pointsub', import.meta.url))
 
-/** vitest's globalSetup: builds the Go peer once, and at the end prints how many combinations ran. */
+/** vitest's globalSetup: builds the Go peers once, and at the end prints how many combinations ran. */
 export async function setup(project: TestProject): Promise<() => void> {
   mkdirSync(cache, { recursive: true })
-  const paths = [buildGoPeer(), ...extraPeers()]
+  const paths = [...extraPeers(), ...(await buildGoPeers(cache))]
   project.provide('peers', withDistinctNames(await Promise.all(paths.map(describe))))
   const tally = join(cache, `interop-${process.pid}.tally`)
   rmSync(tally, { force: true })
   project.provide('tally', tally)
   return () => printTally(tally)
-}
-
-function buildGoPeer(): string {
-  const binary = join(cache, process.platform === 'win32' ? 'wire-peer.exe' : 'wire-peer')
-  const built = spawnSync('go', ['build', '-trimpath', '-buildvcs=false', '-o', binary, '.'], {
-    cwd: source,
-    encoding: 'utf8'
-  })
-  if (built.error !== undefined) {
-    throw new Error(
-      'The interop tests need Go 1.26 or newer: they build the wire peer in interop/go, and the command "go" could not be run.',
-      { cause: built.error }
-    )
-  }
-  if (built.status !== 0) throw new Error(`The wire peer in interop/go does not build:\n${built.stderr}`)
-  return binary
 }
 
 function extraPeers(): string[] {
@@ -77,8 +60,12 @@ function printTally(tally: string): void {
   if (!existsSync(tally)) return
   const lines = new Set(readFileSync(tally, 'utf8').trim().split('\n'))
   rmSync(tally)
-  const links = new Set([...lines].map(line => line.replace(/\t.*/, '')))
-  process.stdout.write(
-    `\ninterop: ${lines.size} combinations ran, over ${[...links].toSorted((one, other) => one.localeCompare(other)).join(', ')}\n`
-  )
+  const counts = new Map<string, number>()
+  for (const line of lines) {
+    const link = line.replace(/\t.*/, '')
+    counts.set(link, (counts.get(link) ?? 0) + 1)
+  }
+  const sorted = [...counts].toSorted(([one], [other]) => one.localeCompare(other))
+  const links = sorted.map(([link, count]) => `${link} (${count})`).join(', ')
+  process.stdout.write(`\ninterop: ${lines.size} combinations ran, over ${links}\n`)
 }

@@ -1,5 +1,5 @@
-// wire-peer speaks the plain wire of PointSub (v0.0.2 to v1.1.7) for tests: a stock go-libp2p host and the
-// real go-msgio, none of PointSub's own code. ../README.md is its contract.
+// wire-peer speaks the plain wire of PointSub (v0.0.2 to v1.1.7) for tests: a stock host of go-libp2p or go-dep2p and
+// the real go-msgio, none of PointSub's own code. ../README.md is its contract.
 package main
 
 import (
@@ -8,19 +8,22 @@ import (
 )
 
 var commands = map[string]func(arguments []string) error{
-	"info":       info,
-	"serve":      serve,
-	"send":       send,
-	"mux-send":   muxSend,
-	"raw":        rawTransfer,
-	"net-listen": netListen,
-	"net-dial":   netDial,
-	"vectors":    vectors,
+	"info":        info,
+	"serve":       serve,
+	"send":        send,
+	"mux-send":    muxSend,
+	"swarm":       swarm,
+	"raw":         rawTransfer,
+	"net-listen":  netListen,
+	"net-dial":    netDial,
+	"smts-listen": smtsListen,
+	"smts-dial":   smtsDial,
+	"vectors":     vectors,
 }
 
 func run(arguments []string) error {
 	if len(arguments) == 0 {
-		return fmt.Errorf("a command is missing: info, serve, send, mux-send, raw, net-listen, net-dial or vectors")
+		return fmt.Errorf("a command is missing: info, serve, send, mux-send, swarm, raw, net-listen, net-dial, smts-listen, smts-dial or vectors")
 	}
 	command, known := commands[arguments[0]]
 	if !known {

@@ -27,7 +27,7 @@ func vectors(arguments []string) error {
 		frames = append(frames, frame)
 	}
 	emit("vectors", fields{
-		"source":  "`wire-peer vectors`, frames written by github.com/libp2p/go-msgio " + moduleVersion(msgioModule),
+		"source":  "`wire-peer vectors`, frames written by " + msgioModule + " " + moduleVersion(msgioModule),
 		"pattern": "byte i of a message is (7i + 3) % 251",
 		"frames":  frames,
 	})

@@ -73,6 +73,10 @@ type ClientTable = Readonly<Record<ClientNumber, NumberRow>> &
 
 type ServerTable = Readonly<Record<ServerNumber, NumberRow>> & WireTable
 
+type SmtsTable = Readonly<Record<'maxMessageSize' | 'readTimeout' | 'writeTimeout' | 'streamKeepAlive', NumberRow>> & {
+  readonly enableCompression: ChoiceRow<boolean>
+}
+
 type HostOption =
   | 'maxConnections'
   | 'maxIncomingPendingConnections'
@@ -107,6 +111,7 @@ const COMPRESSION: Omit<WireTable, 'wire'> = {
 export const OPTIONS: {
   readonly client: ClientTable
   readonly server: ServerTable
+  readonly smts: SmtsTable
   readonly host: Readonly<Record<HostOption, NumberRow>>
 } = {
   client: {
@@ -212,6 +217,26 @@ export const OPTIONS: {
       doc: '`auto` serves each protocol on both wires, as `/echo/1.0.0` and `/echo/1.0.0/mux/1`; `plain` and `mux` on that one alone.'
     },
     ...COMPRESSION
+  },
+  smts: {
+    maxMessageSize: bytes(
+      32 * MIB,
+      LARGEST_BLOCK,
+      'Largest message sent and largest one accepted, decompressed. A stream may be longer, one frame of it may not.'
+    ),
+    readTimeout: ms(30_000, 'Longest wait between two bytes of one message, or of one stream.'),
+    writeTimeout: ms(30_000, 'Longest time one frame may wait for a peer that does not read.'),
+    streamKeepAlive: {
+      default: 2_000,
+      min: 0,
+      max: LONGEST_TIMER,
+      unit: 'ms',
+      doc: 'Longest silence within a stream that is sent: Go gives up after 5 s, so it gets empty frames meanwhile. 0 sends none.'
+    },
+    enableCompression: onOff(
+      false,
+      'Whether what is sent is gzip where that pays. Only for a peer that has Go’s advanced frame processor, or is one of ours; what comes compressed is taken anyway.'
+    )
   },
   host: {
     maxConnections: count(1_000, 'Connections kept; above it unused ones are pruned and new inbound ones refused.'),

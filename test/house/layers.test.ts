@@ -14,6 +14,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   route: ['core'],
   rpc: ['core', 'conn', 'frame', 'mux', 'route'],
   net: ['core', 'conn'],
+  smts: ['core', 'conn', 'frame', 'compression'],
   host: ['core'],
   testing: ['core'],
   cli: ['core', 'conn', 'rpc', 'host'],

@@ -2,7 +2,7 @@
 const armed = new Map<unknown, string>()
 
 /** Not those of `host`: they last as long as the host or a connection, and hold no process (process-hold.system.test.ts). */
-const SOURCE = /\/src\/(?!core\/timers)(?:core|conn|frame|mux|compression|rpc|net|testing)\/[\w-]+\.ts:\d+/
+const SOURCE = /\/src\/(?!core\/timers)(?:core|conn|frame|mux|compression|rpc|net|smts|testing)\/[\w-]+\.ts:\d+/
 
 function armedBy(): string | undefined {
   const limit = Error.stackTraceLimit

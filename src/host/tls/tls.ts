@@ -99,7 +99,12 @@ class Tls implements ConnectionEncrypter {
     const { connection, socket } = carrier
     try {
       await handshakeDone(socket, signal)
-      const verified = await verifyCertificate(socket.getPeerX509Certificate()?.raw)
+      const certificate = socket.getPeerX509Certificate()
+      // Whatever its name is, this is the next one that was sent, be it the issuer or not.
+      if (certificate?.issuerCertificate !== undefined) {
+        throw new InvalidCryptoExchangeError('TLS: the peer showed more than one certificate')
+      }
+      const verified = await verifyCertificate(certificate?.raw)
       const { peer, dialect } = verified
       if (remotePeer?.equals(peer) === false) {
         throw new UnexpectedPeerError(`TLS: expected the peer ${remotePeer.toString()}, found ${peer.toString()}`)

@@ -25,7 +25,7 @@ async function over(link: NoiseLink, [dialler, listener]: [NoisePeer, NoisePeer]
 }
 
 describe('a noise handshake that is cut off', () => {
-  it.for(['close', 'reset'] as const)('after any byte, by a %s, ends on both sides and leaves nothing', async end => {
+  it('after any byte, by a close or a reset by turns, ends on both sides and leaves nothing', async () => {
     const peers = await pair('dep2p')
     const whole = new NoiseLink()
     await over(whole, peers)
@@ -33,7 +33,7 @@ describe('a noise handshake that is cut off', () => {
     for (const way of ['out', 'back'] as const) {
       // The dialler is through once it has sent the last byte.
       for (let most = 0; most < whole[way].passed; most += 1) {
-        const link = new NoiseLink({ end })
+        const link = new NoiseLink({ end: most % 2 === 0 ? 'close' : 'reset' })
         link[way].most = most
         if (most === 0) link.end()
         const [dialled, accepted] = await over(link, peers, signal)

@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Security } from '../../../src/host/index.ts'
+import type { Direction, Fault, Plan } from './tamper.ts'
+import { isDone, type Outcome, Tampering } from './tampering.ts'
+
+/** Milliseconds a handshake may take. */
+const TIMEOUT = 8_000
+/** An end that is told of needs no timeout; but several dials go on at once, on a busy machine. */
+const PROMPT = TIMEOUT / 2
+const AT_ONCE = 8
+
+/** A silent peer takes the whole time, so many are silent at once. */
+const SHORT = 3_000
+const SILENT_AT_ONCE = 64
+
+/** Signatures are of 70 to 72 bytes, and two certificates never quite the same. */
+const VARIES = 8
+/** The second half of a version in the first record's head, which TLS 1.3 tells everybody to pass over. */
+const IGNORED = 34
+
+const DIRECTIONS: readonly Direction[] = ['out', 'back']
+
+/** Every so many bytes, one fault after the other. */
+function every(step: number, length: number, direction: Direction, faults: readonly Fault[]): Plan[] {
+  return Array.from({ length: Math.floor(length / step) }, (_, count) => ({
+    at: count * step + (count % step),
+    direction,
+    fault: faults[count % faults.length] ?? 'fin'
+  }))
+}
+
+const slowest = (outcomes: readonly Outcome[]): number => Math.max(...outcomes.map(({ took }) => took))
+
+/** Tests that cut a handshake at every byte. */
+export function cutEverywhere(security: Security, faults: readonly Fault[], step = 1): void {
+  let hosts: Tampering
+  beforeAll(async () => {
+    hosts = await Tampering.start(security, TIMEOUT)
+  })
+  afterAll(async () => hosts[Symbol.asyncDispose]())
+
+  it.each(DIRECTIONS)(`ends at once when it is cut at any byte %s (${faults.join(', ')})`, async direction => {
+    const length = await hosts.length(direction)
+    const outcomes = await hosts.play(every(step, length + VARIES, direction, faults), AT_ONCE)
+    expect(outcomes.length).toBeGreaterThan(200 / step)
+    expect(slowest(outcomes)).toBeLessThan(PROMPT)
+    expect(outcomes.filter(isDone).filter(({ plan }) => plan.at < length - VARIES)).toEqual([])
+    await hosts.serves()
+  })
+}
+
+/** Tests that spoil what comes, or keep it back: what time alone can end. */
+export function spoilEverywhere(security: Security, faults: readonly Fault[], step = 1): void {
+  let hosts: Tampering
+  beforeAll(async () => {
+    hosts = await Tampering.start(security, SHORT)
+  })
+  afterAll(async () => hosts[Symbol.asyncDispose]())
+
+  it.each(DIRECTIONS)(
+    `ends in time when it goes wrong %s (${faults.join(', ')}), and nobody gets in`,
+    async direction => {
+      const length = await hosts.length(direction)
+      const plans = every(step, length - VARIES, direction, faults)
+      const outcomes = await hosts.play(plans, SILENT_AT_ONCE)
+      expect(outcomes.length).toBeGreaterThan(200 / step)
+      expect(outcomes.filter(isDone).filter(({ plan }) => security === 'noise' || plan.at !== IGNORED)).toEqual([])
+      await hosts.serves()
+    }
+  )
+}
