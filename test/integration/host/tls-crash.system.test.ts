@@ -8,7 +8,7 @@ import { acceptAll, open, type Received, sendAll } from '../../support/tls/strea
 import { turn, until } from '../../support/until.ts'
 
 /** A crash shows in one of some hundred, if at all; this process is the one that would. */
-const TIMES = 400
+const TIMES = 150
 const BODY = randomBody(MIB)
 const ENOUGH = new Error('enough')
 
@@ -16,7 +16,6 @@ const aborting = (connection: Connection) => (): void => connection.abort(ENOUGH
 
 /** Ways to end a connection where OpenSSL, or what runs on it, may be in the midst of something. */
 const ENDS: Record<string, (near: Received, dialled: Connection, accepted: Connection, i: number) => unknown> = {
-  'as soon as it is there': (_, dialled) => dialled.abort(ENOUGH),
   'while it writes': async (near, dialled, _, i) => {
     near.stream.send(BODY)
     for (let turns = i % 4; turns > 0; turns -= 1) await turn()
@@ -71,6 +70,19 @@ describe.each(OWN_WAYS)('TLS, $dialler to $listener', ways => {
         await ENDS[how]?.(near, dialled, accepted, i)
         await pair.disconnected()
         expect([dialled.status, accepted.status]).not.toContain('open')
+      }
+    }
+  )
+
+  it.each(['dialler', 'listener'] as const)(
+    `the process survives a %s that aborts a connection as soon as it is there, ${TIMES} times`,
+    { timeout: 300_000 },
+    async who => {
+      pair[who].addEventListener('connection:open', ({ detail }) => detail.abort(ENOUGH))
+      for (let i = 0; i < TIMES; i += 1) {
+        const dialled = await pair.dialler.dial(addressOf(pair.listener)).catch(() => undefined)
+        if (who === 'dialler') dialled?.abort(ENOUGH)
+        await pair.disconnected()
       }
     }
   )
