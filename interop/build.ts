@@ -60,8 +60,12 @@ function printTally(tally: string): void {
   if (!existsSync(tally)) return
   const lines = new Set(readFileSync(tally, 'utf8').trim().split('\n'))
   rmSync(tally)
-  const links = new Set([...lines].map(line => line.replace(/\t.*/, '')))
-  process.stdout.write(
-    `\ninterop: ${lines.size} combinations ran, over ${[...links].toSorted((one, other) => one.localeCompare(other)).join(', ')}\n`
-  )
+  const counts = new Map<string, number>()
+  for (const line of lines) {
+    const link = line.replace(/\t.*/, '')
+    counts.set(link, (counts.get(link) ?? 0) + 1)
+  }
+  const sorted = [...counts].toSorted(([one], [other]) => one.localeCompare(other))
+  const links = sorted.map(([link, count]) => `${link} (${count})`).join(', ')
+  process.stdout.write(`\ninterop: ${lines.size} combinations ran, over ${links}\n`)
 }

@@ -68,7 +68,7 @@ overEveryLink(link => {
   test('a failing handler is ERR_NO_RESPONSE, and the next call works', async () => {
     await using go = await serve(link)
     await using host = await diallingHost(link)
-    await using client = new Client(host)
+    await using client = new Client(host, { retryInterval: 1 })
     await expect(client.send(go.address, '/fail/1.0.0', bytes('please'))).rejects.toMatchObject({
       code: 'ERR_NO_RESPONSE',
       sent: true,
@@ -161,7 +161,7 @@ overEveryLink(link => {
   test('a request larger than Go reads fails at once, and the next call works', async () => {
     await using go = await serve(link)
     await using host = await diallingHost(link)
-    await using client = new Client(host)
+    await using client = new Client(host, { retryInterval: 1 })
     const failure: unknown = await client
       .send(go.address, '/echo/1.0.0', randomBody(GO_MAX_READ + 1), {
         timeout: 20_000

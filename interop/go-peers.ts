@@ -15,13 +15,14 @@ const ON_DEP2P = [
 ] as const
 
 /** Builds the wire peer on go-libp2p and on go-dep2p into a folder; gives the paths of the programs. */
-export function buildGoPeers(folder: string): Promise<string[]> {
+export async function buildGoPeers(folder: string): Promise<string[]> {
   const onDep2p = join(folder, 'go-dep2p')
   deriveSources(onDep2p)
-  return Promise.all([
-    build(SOURCE, join(folder, `wire-peer${SUFFIX}`)),
-    build(onDep2p, join(folder, `wire-peer-dep2p${SUFFIX}`))
-  ])
+  // One after the other: each build uses all cores, and the second finds the standard library compiled.
+  return [
+    await build(SOURCE, join(folder, `wire-peer${SUFFIX}`)),
+    await build(onDep2p, join(folder, `wire-peer-dep2p${SUFFIX}`))
+  ]
 }
 
 /** The sources with go-dep2p in the place of go-libp2p. */

@@ -18,7 +18,9 @@ const LISTEN: Record<Transport, string> = {
 
 /** A host of ours that can be reached over the link. */
 export function listeningHost(link: Link): Promise<Host> {
-  return createHost({ ...hostOptions(link), listen: [LISTEN[link.transport]] })
+  // Over noise alone a listener signs before it knows who dials; everything else finds out by itself.
+  const signs = link.security === 'noise' ? { dialect: link.dialect } : {}
+  return createHost({ ...hostOptions(link), ...signs, listen: [LISTEN[link.transport]] })
 }
 
 /** A host of ours that only dials. */

@@ -2,6 +2,8 @@ import type { Wire } from '../src/core/wire.ts'
 
 export type Transport = 'tcp' | 'quic'
 export type Security = 'noise' | 'tls'
+/** Whose bytes the handshakes sign. */
+export type Dialect = 'libp2p' | 'dep2p'
 
 /** Everything a wire peer prints, one object a line. README.md says when and why. */
 export type Line =
@@ -11,12 +13,18 @@ export type Line =
       transports: Transport[]
       security: Security[]
       modes: string[]
+      /** `libp2p` where it is not said. */
+      dialect?: Dialect
       /** Whether it has `net-listen` and `net-dial`. */
       net?: boolean
       /** Whether it has `serve --wire` and `mux-send`. */
       mux?: boolean
+      /** Whether it has `swarm`. */
+      swarm?: boolean
       /** Whether it has `smts-listen` and `smts-dial`. */
       smts?: boolean
+      /** Whether it keeps the basic contract alone, as a program around a real PointSub does. */
+      basic?: boolean
     }
   | { event: 'ready'; id: string; addrs: string[] }
   | { event: 'stream'; protocol: string; requests: number; reason: EndReason }
@@ -85,7 +93,7 @@ interface Traffic {
   sent: number
 }
 
-type EndReason = 'eof' | 'idle' | 'max-requests' | 'too-large' | 'handler' | 'one' | 'reset'
+type EndReason = 'eof' | 'idle' | 'max-requests' | 'too-large' | 'handler' | 'one' | 'full' | 'reset'
 export type Event = Line['event']
 export type LineOf<E extends Event> = Extract<Line, { event: E }>
 

@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs'
 import { afterEach, describe, inject } from 'vitest'
 import type { PeerBinary } from './build.ts'
 import type { Host } from './hosts.ts'
-import type { Security, Transport } from './lines.ts'
+import type { Dialect, Security, Transport } from './lines.ts'
 import { type Flags, WirePeer } from './peer.ts'
 
 /** One way to reach one peer. */
@@ -12,15 +12,27 @@ export interface Link {
   transport: Transport
   /** QUIC brings its own. */
   security: Security | undefined
+  dialect: Dialect
   /** Whether a reset can be told from a FIN on our side: @chainsafe/libp2p-quic 2.1 makes a FIN of both. */
   tellsResets: boolean
   /** Whether our side can hold a sender back: @chainsafe/libp2p-quic 2.1 reads on whatever `pause()` says. */
   holdsBack: boolean
 }
 
-/** Declares the same cases for every peer, transport and handshake. */
+/** Declares the same cases for every peer, transport and handshake; not for those that keep the basic contract alone. */
 export function overEveryLink(cases: (link: Link) => void): void {
-  overLinks(inject('peers'), cases)
+  overLinks(
+    inject('peers').filter(({ info }) => info.basic !== true),
+    cases
+  )
+}
+
+/** For the peers that keep the basic contract alone, and each other one by one transport and handshake. */
+export function overEveryBasicLink(cases: (link: Link, modes: string[]) => void): void {
+  for (const { path, info } of inject('peers')) {
+    const peer = { path, info: info.basic === true ? info : withOneLink(info) }
+    overLinks([peer], link => cases(link, info.modes))
+  }
 }
 
 /** The same for the peers that have `net-listen` and `net-dial`. */
@@ -39,12 +51,13 @@ export function overEveryMuxLink(cases: (link: Link) => void): void {
 /** Each of them by one transport and handshake, for what does not depend on these and takes its time. */
 export function overOneMuxLink(cases: (link: Link) => void): void {
   overLinks(
-    muxPeers().map(({ path, info }) => ({
-      path,
-      info: { ...info, transports: info.transports.slice(0, 1), security: info.security.slice(0, 1) }
-    })),
+    muxPeers().map(({ path, info }) => ({ path, info: withOneLink(info) })),
     cases
   )
+}
+
+function withOneLink(info: PeerBinary['info']): PeerBinary['info'] {
+  return { ...info, transports: info.transports.slice(0, 1), security: info.security.slice(0, 1) }
 }
 
 /** The same for the peers that speak the frames of Go v1.2. */
@@ -73,15 +86,18 @@ function linksOf({ path, info }: PeerBinary): Link[] {
       binary: path,
       transport,
       security,
+      dialect: info.dialect ?? 'libp2p',
       tellsResets: transport !== 'quic',
       holdsBack: transport !== 'quic'
     }))
   )
 }
 
-/** The address under which a host of ours or a serving peer is found. */
-function addressOf(target: Host | WirePeer): string {
-  if (target instanceof WirePeer) return target.address
+/** Who can be dialled: a host of ours, a serving peer, or whoever is at an address. */
+type Target = Host | Pick<WirePeer, 'address'>
+
+function addressOf(target: Target): string {
+  if ('address' in target) return target.address
   const [address] = target.getMultiaddrs()
   if (address === undefined) throw new Error('the host listens nowhere')
   return address.toString()
@@ -98,7 +114,7 @@ export async function serve(link: Link, flags: Flags = {}): Promise<WirePeer> {
 }
 
 /** A peer that calls a host of ours, or another peer. */
-export function send(link: Link, target: Host | WirePeer, protocol: string, flags: Flags = {}): WirePeer {
+export function send(link: Link, target: Target, protocol: string, flags: Flags = {}): WirePeer {
   return new WirePeer(link.binary, 'send', {
     ...linkFlags(link),
     addr: addressOf(target),
@@ -108,7 +124,7 @@ export function send(link: Link, target: Host | WirePeer, protocol: string, flag
 }
 
 /** A peer that calls a host of ours, or another peer, on the mux wire. */
-export function muxSend(link: Link, target: Host | WirePeer, protocol: string, flags: Flags = {}): WirePeer {
+export function muxSend(link: Link, target: Target, protocol: string, flags: Flags = {}): WirePeer {
   return new WirePeer(link.binary, 'mux-send', {
     ...linkFlags(link),
     addr: addressOf(target),
@@ -118,7 +134,7 @@ export function muxSend(link: Link, target: Host | WirePeer, protocol: string, f
 }
 
 /** A peer that opens a stream without frames to a host of ours, or to another peer. */
-export function raw(link: Link, target: Host | WirePeer, protocol: string, flags: Flags): WirePeer {
+export function raw(link: Link, target: Target, protocol: string, flags: Flags): WirePeer {
   return new WirePeer(link.binary, 'raw', {
     ...linkFlags(link),
     addr: addressOf(target),
@@ -135,13 +151,7 @@ export async function netListen(link: Link, flags: Flags = {}): Promise<WirePeer
 }
 
 /** A peer that dials a host of ours, or another peer, as a Go `net.Conn` and plays on it. */
-export function netDial(
-  link: Link,
-  target: Host | WirePeer,
-  protocol: string,
-  play: string,
-  flags: Flags = {}
-): WirePeer {
+export function netDial(link: Link, target: Target, protocol: string, play: string, flags: Flags = {}): WirePeer {
   return new WirePeer(link.binary, 'net-dial', {
     ...linkFlags(link),
     addr: addressOf(target),

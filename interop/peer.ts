@@ -68,9 +68,9 @@ export class WirePeer implements AsyncDisposable {
     return address
   }
 
-  /** Gives a peer whose play waits for it the word to go on. */
-  tell(): void {
-    this.#child.stdin.write('go\n')
+  /** Gives a peer whose play waits for it the word to go on, or what else it is to read. */
+  tell(line = 'go'): void {
+    this.#child.stdin.write(`${line}\n`)
   }
 
   /** Ends the peer's standard input, which is what stops it; its exit code, or null when it had to be killed. */

@@ -3,7 +3,7 @@ import { type Conn, dial, listen } from '../src/index.ts'
 import { isReadableByGo, Transporter, type TransporterOptions } from '../src/smts/index.ts'
 import { bytes, KIB, MIB, randomBody, same, sha256, text } from './bytes.ts'
 import { diallingHost, type Host, listeningHost } from './hosts.ts'
-import { type Link, overEverySmtsLink, raw, smtsDial, smtsListen } from './links.ts'
+import { overEverySmtsLink, raw, smtsDial, smtsListen } from './links.ts'
 import { allStreamsClosed } from './streams.ts'
 
 const ECHO = '/smts/echo/1.0.0'

@@ -23,7 +23,10 @@ type caller struct {
 	protocol   protocol.ID
 	mode       string
 	timeout    time.Duration
+	pause      time.Duration
 	maxRead    int
+	quiet      bool
+	mustEcho   bool // an answer that is not the request is a failure
 	body       func(i int) []byte
 	ok, failed atomic.Int64
 }
@@ -51,7 +54,10 @@ func (c *caller) open() (*framed, error) {
 // own that then stays open (leak), as Go PointSub's clients leave it. A failed stream is replaced by a new one.
 func (c *caller) callInTurn(requests []int) {
 	var kept *framed
-	for _, i := range requests {
+	for turn, i := range requests {
+		if turn > 0 {
+			time.Sleep(c.pause)
+		}
 		start := time.Now()
 		stream, err := kept, error(nil)
 		if stream == nil {
@@ -95,10 +101,15 @@ func (c *caller) readAnswer(stream *framed, i int, request []byte, start time.Ti
 		c.fail(i, err)
 		return false
 	}
-	line := answerLine(i, answer, request, start, fields{})
-	stream.reader.ReleaseMsg(answer)
+	defer stream.reader.ReleaseMsg(answer)
+	if c.mustEcho && !bytes.Equal(answer, request) {
+		c.fail(i, errors.New("the answer is not the request"))
+		return false
+	}
 	c.ok.Add(1)
-	emit("answer", line)
+	if !c.quiet {
+		emit("answer", answerLine(i, answer, request, start, fields{}))
+	}
 	return true
 }
 

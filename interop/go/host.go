@@ -10,7 +10,6 @@ import (
 	libp2p "github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/host"
-	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/p2p/security/noise"
 	tls "github.com/libp2p/go-libp2p/p2p/security/tls"
@@ -45,7 +44,7 @@ func (l link) options() []libp2p.Option {
 	return options
 }
 
-// listen starts a host on 127.0.0.1, with the resource limits every Go peer has by default. Port 0 is any free one.
+// listen starts a host on 127.0.0.1. Port 0 is any free one.
 func (l link) listen(port int, more ...libp2p.Option) (host.Host, error) {
 	address := fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port)
 	if *l.transport == "quic" {
@@ -68,14 +67,13 @@ func identity(number int) libp2p.Option {
 	}
 }
 
-// connect starts a host that only dials, without resource limits of its own, and says what it negotiated.
-func (l link) connect(address string, timeout time.Duration) (host.Host, peer.ID, error) {
+// connect starts a host that only dials, and says what it negotiated.
+func (l link) connect(address string, timeout time.Duration, limits libp2p.Option) (host.Host, peer.ID, error) {
 	remote, err := peer.AddrInfoFromString(address)
 	if err != nil {
 		return nil, "", fmt.Errorf("--addr: %w", err)
 	}
-	self, err := libp2p.New(append(l.options(), libp2p.NoListenAddrs,
-		libp2p.ResourceManager(&network.NullResourceManager{}))...)
+	self, err := libp2p.New(append(l.options(), libp2p.NoListenAddrs, limits)...)
 	if err != nil {
 		return nil, "", err
 	}
@@ -123,6 +121,7 @@ func info(arguments []string) error {
 		"modes":      []string{"many", "one"},
 		"net":        true,
 		"mux":        speaksMux,
+		"swarm":      true,
 		"smts":       true,
 	})
 	return nil

@@ -12,6 +12,7 @@ var commands = map[string]func(arguments []string) error{
 	"serve":       serve,
 	"send":        send,
 	"mux-send":    muxSend,
+	"swarm":       swarm,
 	"raw":         rawTransfer,
 	"net-listen":  netListen,
 	"net-dial":    netDial,
@@ -22,7 +23,7 @@ var commands = map[string]func(arguments []string) error{
 
 func run(arguments []string) error {
 	if len(arguments) == 0 {
-		return fmt.Errorf("a command is missing: info, serve, send, mux-send, raw, net-listen, net-dial, smts-listen, smts-dial or vectors")
+		return fmt.Errorf("a command is missing: info, serve, send, mux-send, swarm, raw, net-listen, net-dial, smts-listen, smts-dial or vectors")
 	}
 	command, known := commands[arguments[0]]
 	if !known {

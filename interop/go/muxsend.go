@@ -30,7 +30,7 @@ func muxSend(arguments []string) error {
 		return err
 	}
 	timeout := time.Duration(*milliseconds) * time.Millisecond
-	self, remote, err := link.connect(*address, timeout)
+	self, remote, err := link.connect(*address, timeout, withoutLimits())
 	if err != nil {
 		return err
 	}

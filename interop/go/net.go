@@ -67,7 +67,7 @@ func netDial(arguments []string) error {
 		return err
 	}
 	timeout := time.Duration(*milliseconds) * time.Millisecond
-	self, remote, err := link.connect(*address, 20*time.Second)
+	self, remote, err := link.connect(*address, 20*time.Second, withoutLimits())
 	if err != nil {
 		return err
 	}

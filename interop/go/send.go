@@ -20,8 +20,10 @@ func send(arguments []string) error {
 	count, concurrency := f.atLeast(1, "count", 1), f.atLeast(1, "concurrency", 1)
 	size, text := f.atLeast(0, "size", 0), f.String("body", "", "the same text as every body")
 	milliseconds := f.atLeast(1, "timeout-ms", 20_000)
-	maxRead := f.atLeast(0, "max-read", 8<<20)
+	maxRead := f.atLeast(0, "max-read", defaultMaxRead)
 	pipeline := f.Bool("pipeline", false, "write all requests of a stream without waiting for answers")
+	maxOutbound, pause := f.atLeast(0, "max-outbound", 0), f.atLeast(0, "pause-ms", 0)
+	quiet := f.Bool("quiet", false, "print no line for a request that was answered")
 	hold := f.Bool("hold", false, "after the last answer keep the connection until standard input ends")
 	if err := f.parse(arguments); err != nil {
 		return err
@@ -33,13 +35,18 @@ func send(arguments []string) error {
 		return errors.New("send: --pipeline needs --mode many")
 	}
 	timeout := time.Duration(*milliseconds) * time.Millisecond
-	self, remote, err := link.connect(*address, timeout)
+	limits, err := outboundLimit(*maxOutbound)
+	if err != nil {
+		return err
+	}
+	self, remote, err := link.connect(*address, timeout, limits)
 	if err != nil {
 		return err
 	}
 	defer self.Close()
 	caller := &caller{
 		self: self, remote: remote, protocol: protocol.ID(*id), mode: *mode, timeout: timeout, maxRead: *maxRead,
+		pause: time.Duration(*pause) * time.Millisecond, quiet: *quiet,
 		body: func(i int) []byte {
 			if f.given("body") {
 				return []byte(*text)

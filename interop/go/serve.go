@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -10,7 +11,13 @@ import (
 	"github.com/libp2p/go-msgio"
 )
 
-const writeTimeout = 30 * time.Second // Go PointSub's WriteTimeout
+// What Go PointSub v1.1 does unless it is told otherwise.
+const (
+	writeTimeout       = 30 * time.Second
+	defaultIdle        = 30 * time.Second
+	defaultMaxRead     = 8 << 20
+	defaultMaxRequests = 10_000
+)
 
 // service is the serving half of PointSub's plain wire, with the limits that its versions differ in.
 type service struct {
@@ -18,6 +25,8 @@ type service struct {
 	idle        time.Duration
 	maxRead     int
 	maxRequests int
+	maxOpen     int
+	open        atomic.Int64
 }
 
 // serve answers requests until its standard input ends.
@@ -25,25 +34,31 @@ func serve(arguments []string) error {
 	f := newFlags("serve")
 	mode := f.oneOf("mode", "many", "one")
 	link := linkFlags(f)
-	idle := f.atLeast(1, "idle-ms", 30_000)
-	maxRead := f.atLeast(0, "max-read", 8<<20)
-	maxRequests := f.atLeast(1, "max-requests", 10_000)
+	idle := f.atLeast(1, "idle-ms", int(defaultIdle/time.Millisecond))
+	maxRead := f.atLeast(0, "max-read", defaultMaxRead)
+	maxRequests := f.atLeast(1, "max-requests", defaultMaxRequests)
+	maxOpen, maxInbound := f.atLeast(0, "max-open", 0), f.atLeast(0, "max-inbound", inboundStreams)
 	wire, settings := f.oneOf("wire", "plain", "mux", "both"), muxFlags(f)
 	key, port := f.atLeast(0, "identity", 0), f.atLeast(0, "port", 0)
 	if err := f.parse(arguments); err != nil {
 		return err
 	}
-	self, err := link.listen(*port, identity(*key))
+	limits, err := inboundLimit(*maxInbound)
+	if err != nil {
+		return err
+	}
+	self, err := link.listen(*port, identity(*key), limits)
 	if err != nil {
 		return err
 	}
 	defer self.Close()
 	told, ended := control()
-	offered := service{*mode == "one", time.Duration(*idle) * time.Millisecond, *maxRead, *maxRequests}
+	offered := &service{
+		one: *mode == "one", idle: time.Duration(*idle) * time.Millisecond,
+		maxRead: *maxRead, maxRequests: *maxRequests, maxOpen: *maxOpen,
+	}
 	if *wire != "mux" {
-		for protocol, handler := range handlers {
-			self.SetStreamHandler(protocol, func(stream network.Stream) { offered.run(stream, handler) })
-		}
+		offered.offer(self)
 		serveRaw(self)
 	}
 	if *wire != "plain" {
@@ -52,6 +67,13 @@ func serve(arguments []string) error {
 	emitReady(self)
 	<-ended
 	return nil
+}
+
+// offer serves every handler.
+func (s *service) offer(self host.Host) {
+	for protocol, handler := range handlers {
+		self.SetStreamHandler(protocol, func(stream network.Stream) { s.run(stream, handler) })
+	}
 }
 
 func emitReady(self host.Host) {
@@ -63,8 +85,13 @@ func emitReady(self host.Host) {
 }
 
 // run serves one stream to its end. Whatever ends it, Go PointSub closes: FIN, never a reset.
-func (s service) run(stream network.Stream, handler handler) {
-	requests, reason := s.exchange(stream, handler)
+func (s *service) run(stream network.Stream, handler handler) {
+	open := s.open.Add(1)
+	defer s.open.Add(-1)
+	requests, reason := 0, "full"
+	if s.maxOpen == 0 || int(open) <= s.maxOpen {
+		requests, reason = s.exchange(stream, handler)
+	}
 	stream.Close()
 	emitEnd(stream, requests, reason)
 }
@@ -73,7 +100,7 @@ func emitEnd(stream network.Stream, requests int, reason string) {
 	emit("stream", fields{"protocol": string(stream.Protocol()), "requests": requests, "reason": reason})
 }
 
-func (s service) exchange(stream network.Stream, handler handler) (requests int, reason string) {
+func (s *service) exchange(stream network.Stream, handler handler) (requests int, reason string) {
 	reader := msgio.NewReaderSize(stream, s.maxRead)
 	writer := msgio.NewWriter(stream)
 	for requests < s.maxRequests {

@@ -108,7 +108,7 @@ func smtsDial(arguments []string) error {
 	if err := f.parse(arguments); err != nil {
 		return err
 	}
-	self, remote, err := link.connect(*address, 20*time.Second)
+	self, remote, err := link.connect(*address, 20*time.Second, withoutLimits())
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,13 @@ export class ByteQueue {
     return chunk
   }
 
+  /** Takes all. */
+  drain(): Uint8Array[] {
+    const chunks = this.#chunks.slice(this.#head)
+    this.clear()
+    return chunks
+  }
+
   clear(): void {
     this.#chunks = []
     this.#head = 0

@@ -5,6 +5,7 @@ import { checkCount, checkMilliseconds } from '../core/arguments.ts'
 import { concat } from '../core/bytes.ts'
 import { Cancellation, type CancelOptions } from '../core/cancellation.ts'
 import { type ErrorCode, PointSubError } from '../core/errors.ts'
+import { ByteQueue } from './byte-queue.ts'
 import { type Consumer, StreamReader } from './reader.ts'
 import { watchForStall } from './stall-watch.ts'
 import { closedStreamError, onStreamClose } from './stream-errors.ts'
@@ -144,7 +145,7 @@ export class Conn implements AsyncDisposable {
     checkCount('what readFull() takes', bytes, 0)
     using cancellation = new Cancellation(options, 'readFull')
     const { signal } = options.signal === undefined && options.timeout === undefined ? options : cancellation
-    const parts: Uint8Array[] = []
+    const parts = new ByteQueue()
     let missing = bytes
     try {
       while (missing > 0) {
@@ -157,10 +158,10 @@ export class Conn implements AsyncDisposable {
         missing -= Math.min(missing, chunk.byteLength)
       }
     } catch (error) {
-      for (const part of parts.toReversed()) this.#reader.unread(part)
+      for (const part of parts.drain().toReversed()) this.#reader.unread(part)
       throw error
     }
-    return concat(parts, bytes)
+    return concat(parts.drain(), bytes)
   }
 
   /**

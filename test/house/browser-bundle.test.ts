@@ -7,6 +7,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 it.for([
   ['pointsub', 'src/rpc/client.ts'],
   ['pointsub/testing', 'src/testing/network.ts'],
+  ['pointsub/smts', 'src/smts/transporter.ts'],
+  ['pointsub/smts', 'src/compression/portable-codec.ts'],
   // No entry leads here yet on its own name, so by its file.
   ['./src/compression/compressor.ts', 'src/compression/portable-codec.ts'],
   ['./src/compression/compressor.ts', 'node_modules/fflate/esm/browser.js']

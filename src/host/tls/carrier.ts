@@ -9,15 +9,20 @@ import { takeSocket } from './take-socket.ts'
 export interface Carrier {
   readonly connection: MessageStream
   readonly socket: TLSSocket
+  /** Whether TLS runs on the TCP socket, so that the end of the one is the end of the other. */
+  readonly isDirect: boolean
 }
 
 /** Starts TLS on the TCP socket below a connection, or over the connection when there is none to be had. */
 export function carry(connection: MessageStream, start: (below: Socket | Duplex) => TLSSocket): Carrier {
   const below = takeSocket(connection)
   const socket = start(below ?? new MessageDuplex(connection))
-  socket.on('error', error => connection.abort(error))
+  const onError = (error: Error): void => connection.abort(error)
+  socket.on('error', onError)
+  // Without a tls.Server around it, a socket that accepts tells of bad records only so.
+  socket.on('_tlsError', onError)
   if (below !== undefined) takeTimeout(below, socket, connection)
-  return { connection, socket }
+  return { connection, socket, isDirect: below !== undefined }
 }
 
 /** The TCP socket sees no bytes any more, so its timeout would call every connection idle. */

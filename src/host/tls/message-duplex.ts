@@ -1,13 +1,11 @@
 import { Duplex } from 'node:stream'
-import { callbackify } from 'node:util'
 import type { MessageStream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 
 type Callback = (error?: Error | null) => void
 
-/** A libp2p stream as a Duplex that node:tls can run on, with backpressure both ways. */
+/** A libp2p stream as a Duplex that node:tls can run on, with backpressure both ways; its end does not close the stream. */
 export class MessageDuplex extends Duplex {
   readonly #stream: MessageStream
-  readonly #closeStream: () => Promise<void>
   /** Tells the Duplex that what was sent has left. */
   #sending: Callback | undefined
   #paused = true
@@ -16,8 +14,6 @@ export class MessageDuplex extends Duplex {
   constructor(stream: MessageStream) {
     super({ allowHalfOpen: false })
     this.#stream = stream
-    // As it is now: whoever closes the stream later on is to end TLS first.
-    this.#closeStream = stream.close.bind(stream)
     stream.pause()
     stream.addEventListener('message', this.#onMessage)
     stream.addEventListener('drain', this.#onDrain)
@@ -38,10 +34,6 @@ export class MessageDuplex extends Duplex {
     } catch (error) {
       done(error instanceof Error ? error : new Error(String(error)))
     }
-  }
-
-  override _final(done: Callback): void {
-    callbackify(this.#closeStream)(done)
   }
 
   override _destroy(error: Error | null, done: Callback): void {

@@ -1,24 +1,31 @@
-import { once } from 'node:events'
+import { finished } from 'node:stream/promises'
 import type { TLSSocket } from 'node:tls'
 import { type AbortOptions, type MessageStream, type StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { AbstractMessageStream, type SendResult } from '@libp2p/utils'
 import type { Uint8ArrayList } from 'uint8arraylist'
+import type { Carrier } from './carrier.ts'
+
+/** Milliseconds that a peer has to end its side of a connection once it was told of the end of ours. */
+const LINGER = 500
 
 /** What a connection is once TLS has made it safe: its plain bytes. */
 export class SecureConnection extends AbstractMessageStream {
   readonly #below: MessageStream
   readonly #socket: TLSSocket
+  readonly #lingers: boolean
   readonly #closeBelow: (options?: AbortOptions) => Promise<void>
 
   /**
-   * @param below the connection that carries the encrypted bytes; closing it closes this one first from now on
-   * @param socket over that connection, its handshake done
+   * Closing the connection that carries the encrypted bytes closes this one first from now on.
+   *
+   * @param carrier with its handshake done
    */
-  constructor(below: MessageStream, socket: TLSSocket) {
+  constructor({ connection: below, socket, isDirect }: Carrier) {
     const { log, inactivityTimeout, maxReadBufferLength, direction } = below
     super({ log, inactivityTimeout, maxReadBufferLength, direction })
     this.#below = below
     this.#socket = socket
+    this.#lingers = isDirect
     this.#closeBelow = below.close.bind(below)
     // libp2p closes what it has dialled, not what came of it: without a farewell the last bytes would stay in TLS.
     below.close = options => this.close(options)
@@ -28,16 +35,34 @@ export class SecureConnection extends AbstractMessageStream {
     socket.once('close', () => void this.close().catch((error: Error) => below.abort(error)))
   }
 
+  /** Resolves when what was sent has left, and the peer has had the time to take it. */
   async close(options?: AbortOptions): Promise<void> {
-    if (!this.#socket.destroyed && !this.#socket.writableFinished) {
-      const finished = once(this.#socket, 'finish', options)
-      this.#socket.end()
-      await finished
+    try {
+      await this.#sayFarewell(options?.signal)
+      await this.#closeBelow(options)
+    } catch (error) {
+      this.#below.abort(error instanceof Error ? error : new Error(String(error)))
+      throw error
     }
-    await this.#closeBelow(options)
+  }
+
+  async #sayFarewell(signal: AbortSignal | undefined): Promise<void> {
+    if (this.#socket.destroyed) return
+    // What waits for room goes before the end.
+    this.writableNeedsDrain = false
+    this.processSendQueue()
+    this.#socket.end()
+    await finished(this.#socket, { readable: false, signal })
+    if (!this.#lingers) return
+    // To whom still sends the operating system answers with a reset, and throws away what the peer has not fetched.
+    const patience = AbortSignal.timeout(LINGER)
+    const linger = signal === undefined ? patience : AbortSignal.any([signal, patience])
+    await finished(this.#socket, { signal: linger }).catch(() => signal?.throwIfAborted())
   }
 
   sendData(data: Uint8ArrayList): SendResult {
+    // What the muxer answers while this closes, nobody waits for.
+    if (this.#socket.writableEnded) return { sentBytes: data.byteLength, canSendMore: true }
     // What is sent in one turn becomes one record, or as few as it takes.
     if (this.#socket.writableCorked === 0) {
       this.#socket.cork()
@@ -57,8 +82,9 @@ export class SecureConnection extends AbstractMessageStream {
   }
 
   sendReset(error: Error): void {
-    this.#socket.destroy()
+    // First of all, or the peer would see the end of the connection instead of its reset.
     this.#below.abort(error)
+    this.#socket.destroy()
   }
 
   /** Called between promises that have settled already: what they lead to in this turn is sent along. */

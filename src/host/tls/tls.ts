@@ -91,11 +91,12 @@ class Tls implements ConnectionEncrypter {
 
   /** Waits for the handshake and checks who the peer is; whatever goes wrong ends the connection. */
   async #secure(
-    { connection, socket }: Carrier,
+    carrier: Carrier,
     { signal, remotePeer }: SecureConnectionOptions,
     muxers: Muxers,
     check: (verified: Verified) => void
   ): Promise<SecuredConnection> {
+    const { connection, socket } = carrier
     try {
       await handshakeDone(socket, signal)
       const certificate = socket.getPeerX509Certificate()
@@ -115,7 +116,7 @@ class Tls implements ConnectionEncrypter {
       const streamMuxer = muxers.get(socket.alpnProtocol || '')
       return {
         remotePeer: peer,
-        connection: new SecureConnection(connection, socket),
+        connection: new SecureConnection(carrier),
         ...(streamMuxer === undefined ? {} : { streamMuxer })
       }
     } catch (error) {
