@@ -8,7 +8,7 @@ import { randomBody } from '../../support/bytes.ts'
 import { oneDialectNode } from '../../support/dep2p-listener.ts'
 import { addressOf, ourHost, type TestHost } from '../../support/hosts.ts'
 import { TcpProxy } from '../../support/tls/proxy.ts'
-import { acceptAll, digestOf, open } from '../../support/tls/streams.ts'
+import { acceptAll, acceptNone, digestOf, open } from '../../support/tls/streams.ts'
 import { until } from '../../support/until.ts'
 
 /** Dials, sees that bytes get through, and hangs up. */
@@ -26,7 +26,7 @@ async function visit(dialler: TestHost, listener: TestHost, address: Multiaddr):
     count => count === 1
   )
   expect(await accepted[0]?.all()).toEqual(digestOf(body))
-  await listener.unhandle('/test/tls/1.0.0')
+  await acceptNone(listener)
   await dialler.hangUp(listener.peerId)
   await until(
     'the listener has hung up',

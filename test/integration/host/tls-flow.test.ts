@@ -7,7 +7,7 @@ import { TcpProxy } from '../../support/tls/proxy.ts'
 import { acceptAll, digestOf, openBoth, sendAll } from '../../support/tls/streams.ts'
 import { until, within } from '../../support/until.ts'
 
-const IDLE = 400
+const IDLE = 1_000
 const STREAMS = 8
 
 // libp2p's own, when it sends, is not held back by anybody.
@@ -69,18 +69,13 @@ describe.each(OWN_WAYS)("the transport's idle timeout, $dialler to $listener", w
       connection.addEventListener('close', ({ error }) => resolve(error), { once: true })
     })
     const { near, far } = await openBoth(dialled, accepted)
-    // Only one side has something to say, apart from what yamux answers.
-    for (const [from, to] of [
-      [near, far],
-      [far, near]
-    ] as const) {
-      for (let i = 0; i < 10; i += 1) {
-        from.stream.send(randomBody(1))
-        await rest(IDLE / 4)
-      }
-      expect(to.length).toBeGreaterThan(5)
-      expect([dialled.status, other.status]).toEqual(['open', 'open'])
+    // Only the dialler has something to say, apart from what yamux answers.
+    for (let i = 0; i < 12; i += 1) {
+      near.stream.send(randomBody(1))
+      await rest(IDLE / 8)
     }
+    expect(far.length).toBeGreaterThan(5)
+    expect([dialled.status, other.status]).toEqual(['open', 'open'])
     const start = performance.now()
     expect(await within(10 * IDLE, 'the connection ends', closed)).toMatchObject({ name: 'TimeoutError' })
     expect(performance.now() - start).toBeGreaterThan(IDLE / 2)

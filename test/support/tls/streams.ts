@@ -5,7 +5,7 @@ import type { TestHost } from '../hosts.ts'
 import { handleRaw } from '../raw.ts'
 import { turn, until } from '../until.ts'
 
-export const PROTOCOL = '/test/tls/1.0.0'
+const PROTOCOL = '/test/tls/1.0.0'
 
 /** What has come on a stream. */
 export class Received {
@@ -107,4 +107,9 @@ export async function openBoth(
   const far = accepted[count]
   if (far === undefined) throw new Error('no stream')
   return { near, far }
+}
+
+/** Serves no such streams any more. */
+export async function acceptNone(host: TestHost): Promise<void> {
+  await host.unhandle(PROTOCOL)
 }
