@@ -1,35 +1,33 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { HostileDialler, isOver } from '../../support/faults/attacker.ts'
 import { forge } from '../../support/faults/certificates.ts'
-import { type Fault, Tamper } from '../../support/faults/tamper.ts'
+import { type Direction, type Fault, Tamper } from '../../support/faults/tamper.ts'
 import { isDone, Tampering } from '../../support/faults/tampering.ts'
 import { resume, sessionOf } from '../../support/faults/tls-resume.ts'
 import { until } from '../../support/until.ts'
 
 const TIMEOUT = 1_000
-const AT_ONCE = 32
+const AT_ONCE = 40
 
 // All of it, at every byte and with every attack, is in the *.system.test.ts beside this.
 const FAULTS: readonly Fault[] = ['fin', 'reset', 'silence', 'flip', 'garbage', 'drip']
 /** Bytes around the agreement on the handshake, within its first message, and within a later one. */
-const PLACES = [0, 19, 27, 32, 40, 200]
+const PLACES = [0, 32, 200]
+const DIRECTIONS: readonly Direction[] = ['out', 'back']
 
-describe.each(['tls', 'noise'] as const)('a handshake of %s', security => {
+describe.each(['tls', 'noise'] as const)('a handshake of %s', way => {
   let hosts: Tampering
   beforeAll(async () => {
-    hosts = await Tampering.start(security, TIMEOUT)
+    hosts = await Tampering.start(way, TIMEOUT)
   })
   afterAll(async () => hosts[Symbol.asyncDispose]())
 
-  it.each(['out', 'back'] as const)('that goes wrong %s ends within the time it has', async direction => {
-    const plans = FAULTS.flatMap(fault => PLACES.map(at => ({ direction, fault, at })))
+  it('that goes wrong in either direction ends within the time it has', async () => {
+    const plans = DIRECTIONS.flatMap(direction =>
+      FAULTS.flatMap((fault, count) => PLACES.map(at => ({ direction, fault, at: at + count })))
+    )
     const outcomes = await hosts.play(plans, AT_ONCE)
     expect(outcomes.filter(isDone)).toEqual([])
-  })
-
-  it.each(['out', 'back'] as const)('is done when it comes byte by byte %s', async direction => {
-    const [outcome] = await hosts.play([{ direction, fault: 'pieces', at: 0 }], 1)
-    expect(outcome).toMatchObject({ dialled: true, accepted: true })
   })
 
   it('may be followed by an abort at once', async () => {

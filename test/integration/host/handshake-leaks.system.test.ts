@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { HostileDialler, HostileListener, type Script } from '../../support/faults/attacker.ts'
 import type { Handshake } from '../../support/faults/multistream.ts'
 import { rawAttacks } from '../../support/faults/raw-attacks.ts'
-import { FaultRig } from '../../support/faults/rig.ts'
+import { FaultRig, handshakeOf } from '../../support/faults/rig.ts'
 import { TimerWatch } from '../../support/faults/timers.ts'
 import { tlsClient, tlsServer } from '../../support/faults/tls-attack.ts'
 import { BAD_OFFERS } from '../../support/faults/tls-offers.ts'
@@ -46,10 +46,10 @@ async function run(rig: FaultRig, attacks: readonly Attack[], count: number): Pr
   }
 }
 
-describe.each(['tls', 'noise'] as const)('of %s', security => {
+describe.each(['tls', 'tls over a stream', 'noise'] as const)('of %s', way => {
   it('300 failed handshakes leave no memory, socket, timer or listener', { timeout: 300_000 }, async () => {
-    await using rig = await FaultRig.start({ security, timeout: TIMEOUT })
-    const attacks = await attacksOn(security)
+    await using rig = await FaultRig.start({ way, timeout: TIMEOUT })
+    const attacks = await attacksOn(handshakeOf(way))
     await run(rig, attacks, 300)
     await rig.serves()
     const before = await bytesInUse()

@@ -4,16 +4,24 @@ import { multiaddr } from '@multiformats/multiaddr'
 import type { HostOptions, Security } from '../../../src/host/index.ts'
 import { addressOf, ourHost, type TestHost } from '../hosts.ts'
 import { until, within } from '../until.ts'
+import { tlsOverStream } from './over-stream.ts'
 import { PROBE } from './probe.ts'
 import { hostSockets } from './sockets.ts'
 
 const HOST_EVENTS = ['connection:open', 'connection:close', 'peer:connect', 'peer:disconnect', 'peer:identify', 'stop']
 
+/** How a host shakes hands: with TLS on the TCP socket, with TLS over a stream, or with noise. */
+export type Way = Security | 'tls over a stream'
+
 export interface RigOptions {
-  security: Security
+  way: Way
   /** Milliseconds that a handshake may take, on either side. */
   timeout: number
-  host?: HostOptions
+}
+
+/** What its peers have to speak. */
+export function handshakeOf(way: Way): Security {
+  return way === 'noise' ? 'noise' : 'tls'
 }
 
 /** A host under attack, and what it must not let happen. */
@@ -43,16 +51,18 @@ export class FaultRig implements AsyncDisposable {
     process.on('uncaughtException', this.#noteUnhandled)
   }
 
-  static async start({ security, timeout, host = {} }: RigOptions): Promise<FaultRig> {
+  static async start({ way, timeout }: RigOptions): Promise<FaultRig> {
     const options: HostOptions = {
-      security: [security],
+      security: [handshakeOf(way)],
       addressDialTimeout: timeout,
       maxIncomingPendingConnections: 10_000,
       maxParallelDials: 1_000,
       maxDialQueueLength: 10_000,
       inboundConnectionThreshold: 1_000_000,
-      ...host,
-      libp2p: { ...host.libp2p, connectionManager: { inboundUpgradeTimeout: timeout } }
+      libp2p: {
+        connectionManager: { inboundUpgradeTimeout: timeout },
+        ...(way === 'tls over a stream' ? { connectionEncrypters: [tlsOverStream()] } : {})
+      }
     }
     const rig = new FaultRig(await ourHost(options), options, timeout)
     await rig.host.handle(PROBE, (_, connection) => void rig.probed.push(connection.remotePeer.toString()))

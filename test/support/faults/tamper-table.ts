@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { Security } from '../../../src/host/index.ts'
+import type { Way } from './rig.ts'
 import type { Direction, Fault, Plan } from './tamper.ts'
 import { isDone, type Outcome, Tampering } from './tampering.ts'
 
@@ -32,10 +32,10 @@ function every(step: number, length: number, direction: Direction, faults: reado
 const slowest = (outcomes: readonly Outcome[]): number => Math.max(...outcomes.map(({ took }) => took))
 
 /** Tests that cut a handshake at every byte. */
-export function cutEverywhere(security: Security, faults: readonly Fault[], step = 1): void {
+export function cutEverywhere(way: Way, faults: readonly Fault[], step = 1): void {
   let hosts: Tampering
   beforeAll(async () => {
-    hosts = await Tampering.start(security, TIMEOUT)
+    hosts = await Tampering.start(way, TIMEOUT)
   })
   afterAll(async () => hosts[Symbol.asyncDispose]())
 
@@ -47,13 +47,18 @@ export function cutEverywhere(security: Security, faults: readonly Fault[], step
     expect(outcomes.filter(isDone).filter(({ plan }) => plan.at < length - VARIES)).toEqual([])
     await hosts.serves()
   })
+
+  it.each(DIRECTIONS)('is done when it comes byte by byte %s', async direction => {
+    const [outcome] = await hosts.play([{ direction, fault: 'pieces', at: 0 }], 1)
+    expect(outcome).toMatchObject({ dialled: true, accepted: true })
+  })
 }
 
 /** Tests that spoil what comes, or keep it back: what time alone can end. */
-export function spoilEverywhere(security: Security, faults: readonly Fault[], step = 1): void {
+export function spoilEverywhere(way: Way, faults: readonly Fault[], step = 1): void {
   let hosts: Tampering
   beforeAll(async () => {
-    hosts = await Tampering.start(security, SHORT)
+    hosts = await Tampering.start(way, SHORT)
   })
   afterAll(async () => hosts[Symbol.asyncDispose]())
 
@@ -64,7 +69,7 @@ export function spoilEverywhere(security: Security, faults: readonly Fault[], st
       const plans = every(step, length - VARIES, direction, faults)
       const outcomes = await hosts.play(plans, SILENT_AT_ONCE)
       expect(outcomes.length).toBeGreaterThan(200 / step)
-      expect(outcomes.filter(isDone).filter(({ plan }) => security === 'noise' || plan.at !== IGNORED)).toEqual([])
+      expect(outcomes.filter(isDone).filter(({ plan }) => way === 'noise' || plan.at !== IGNORED)).toEqual([])
       await hosts.serves()
     }
   )

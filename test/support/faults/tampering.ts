@@ -1,7 +1,6 @@
 import { multiaddr } from '@multiformats/multiaddr'
-import type { Security } from '../../../src/host/index.ts'
 import { until, within } from '../until.ts'
-import { FaultRig } from './rig.ts'
+import { FaultRig, type Way } from './rig.ts'
 import { hostSockets } from './sockets.ts'
 import { type Direction, type Plan, Tamper } from './tamper.ts'
 
@@ -32,9 +31,9 @@ export class Tampering implements AsyncDisposable {
     this.#timeout = timeout
   }
 
-  static async start(security: Security, timeout: number): Promise<Tampering> {
-    const dialler = await FaultRig.start({ security, timeout })
-    return new Tampering(dialler, await FaultRig.start({ security, timeout }), timeout)
+  static async start(way: Way, timeout: number): Promise<Tampering> {
+    const dialler = await FaultRig.start({ way, timeout })
+    return new Tampering(dialler, await FaultRig.start({ way, timeout }), timeout)
   }
 
   /** The least bytes of a direction that the side which reads them needs to be done with a handshake. */

@@ -12,7 +12,7 @@ const PROMPT = TIMEOUT / 2
 
 let rig: FaultRig
 beforeAll(async () => {
-  rig = await FaultRig.start({ security: 'noise', timeout: TIMEOUT })
+  rig = await FaultRig.start({ way: 'noise', timeout: TIMEOUT })
 })
 afterEach(async () => rig.forget())
 afterAll(async () => rig[Symbol.asyncDispose]())
