@@ -32,7 +32,7 @@ describe.each(WAYS)('while a handshake of %s hangs', way => {
     await using listener = await HostileListener.listen(hangs(way))
     const controller = new AbortController()
     const dial = rig.host.dial(multiaddr(listener.address), { signal: controller.signal })
-    const ended = expect(dial).rejects.toThrow()
+    const ended = expect(dial).rejects.toThrow(/abort/i)
     await until('the dial is under way', hostSockets, ({ length }) => length === 1)
     controller.abort()
     await within(PROMPT, 'the dial ends', ended)
@@ -42,7 +42,7 @@ describe.each(WAYS)('while a handshake of %s hangs', way => {
   it('a host stops at once, whoever dialled', async () => {
     await using rig = await FaultRig.start({ way, timeout: PATIENT })
     await using listener = await HostileListener.listen(hangs(way))
-    const ended = expect(rig.dial(listener.address)).rejects.toThrow()
+    const ended = expect(rig.dial(listener.address)).rejects.toThrow(/abort|closed|ended/i)
     using _ = await HostileDialler.attack(rig.port, hangs(way))
     await until('both are under way', hostSockets, ({ length }) => length === 2)
     await within(PROMPT, 'the host stops', Promise.resolve(rig.host.stop()))
