@@ -19,8 +19,9 @@ export function carry(connection: MessageStream, start: (below: Socket | Duplex)
   const socket = start(below ?? new MessageDuplex(connection))
   const onError = (error: Error): void => connection.abort(error)
   socket.on('error', onError)
-  // Without a tls.Server around it, a socket that accepts tells of bad records only so.
-  socket.on('_tlsError', onError)
+  // Without a tls.Server around it, a socket that accepts tells of bad records only so. Handshakes that fail end anyway, and
+  // to abort them would keep the alert from the peer.
+  socket.once('secure', () => socket.on('_tlsError', onError))
   if (below !== undefined) takeTimeout(below, socket, connection)
   return { connection, socket, isDirect: below !== undefined }
 }

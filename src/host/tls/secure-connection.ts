@@ -3,6 +3,7 @@ import type { TLSSocket } from 'node:tls'
 import { type AbortOptions, type MessageStream, type StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { AbstractMessageStream, type SendResult } from '@libp2p/utils'
 import type { Uint8ArrayList } from 'uint8arraylist'
+import { Cancellation } from '../../core/cancellation.ts'
 import type { Carrier } from './carrier.ts'
 
 /** Milliseconds that a peer has to end its side of a connection once it was told of the end of ours. */
@@ -13,7 +14,8 @@ export class SecureConnection extends AbstractMessageStream {
   readonly #below: MessageStream
   readonly #socket: TLSSocket
   readonly #lingers: boolean
-  readonly #closeBelow: (options?: AbortOptions) => Promise<void>
+  readonly #closeBelow: () => Promise<void>
+  #closed: Promise<void> | undefined
 
   /**
    * Closing the connection that carries the encrypted bytes closes this one first from now on.
@@ -32,32 +34,42 @@ export class SecureConnection extends AbstractMessageStream {
     below.addEventListener('close', this.#onClose, { once: true })
     socket.on('data', this.#onData)
     socket.on('drain', () => this.safeDispatchEvent('drain'))
-    socket.once('close', () => void this.close().catch((error: Error) => below.abort(error)))
+    socket.once('close', () => void this.close().catch(() => {}))
   }
 
-  /** Resolves when what was sent has left, and the peer has had the time to take it. */
-  async close(options?: AbortOptions): Promise<void> {
+  /**
+   * Resolves when what was sent has left and the peer has had the time to take it. Aborting `signal` ends the waiting, not
+   * the closing, as with a TCP connection.
+   */
+  async close({ signal }: AbortOptions = {}): Promise<void> {
+    this.#closed ??= this.#end()
+    // Who waits no longer does not hear of it.
+    this.#closed.catch(() => {})
+    using waiting = new Cancellation({ signal }, 'closing the connection')
+    await waiting.race(this.#closed)
+  }
+
+  async #end(): Promise<void> {
     try {
-      await this.#sayFarewell(options?.signal)
-      await this.#closeBelow(options)
+      await this.#sayFarewell()
+      await this.#closeBelow()
     } catch (error) {
       this.#below.abort(error instanceof Error ? error : new Error(String(error)))
       throw error
     }
   }
 
-  async #sayFarewell(signal: AbortSignal | undefined): Promise<void> {
+  async #sayFarewell(): Promise<void> {
     if (this.#socket.destroyed) return
     // What waits for room goes before the end.
     this.writableNeedsDrain = false
     this.processSendQueue()
     this.#socket.end()
-    await finished(this.#socket, { readable: false, signal })
+    await finished(this.#socket, { readable: false })
     if (!this.#lingers) return
     // To whom still sends the operating system answers with a reset, and throws away what the peer has not fetched.
-    const patience = AbortSignal.timeout(LINGER)
-    const linger = signal === undefined ? patience : AbortSignal.any([signal, patience])
-    await finished(this.#socket, { signal: linger }).catch(() => signal?.throwIfAborted())
+    using patience = new Cancellation({ timeout: LINGER }, 'the end of the peer')
+    await patience.race(finished(this.#socket)).catch(() => {})
   }
 
   sendData(data: Uint8ArrayList): SendResult {
