@@ -6,6 +6,7 @@ import { agree, PROTOCOLS } from '../../support/faults/multistream.ts'
 import { FaultRig, handshakeOf, type Way } from '../../support/faults/rig.ts'
 import { hostSockets } from '../../support/faults/sockets.ts'
 import { tlsServer } from '../../support/faults/tls-attack.ts'
+import { ourHost } from '../../support/hosts.ts'
 import { until, within } from '../../support/until.ts'
 
 const PATIENT = 20_000
@@ -76,6 +77,17 @@ describe('a second try with the other dialect', () => {
     expect((await rig.failsToDial(listener.address)).took).toBeLessThan(SHORT + 500)
     expect(server.count()).toBe(2)
     await rig.isAsBefore(PROMPT)
+  })
+
+  it('reaches a peer that names no muxers in ALPN, from a host that expects dep2p', async () => {
+    await using host = await ourHost({ security: ['tls'], dialect: 'dep2p' })
+    const certificate = await forge()
+    const server = oneAfterTheOther(tlsServer({ certificate, alpn: ['libp2p'] }))
+    await using listener = await HostileListener.listen(server.script)
+    const connection = await host.dial(multiaddr(listener.address))
+    expect(connection.remotePeer.equals(certificate.peerId)).toBe(true)
+    expect(server.count()).toBe(2)
+    connection.abort(new Error('the test is over'))
   })
 
   it('expects the same peer', async () => {
