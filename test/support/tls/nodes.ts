@@ -30,12 +30,14 @@ export const WAYS: readonly Ways[] = [
 /** Those who only have to be right about our own end. */
 export const OWN_WAYS: readonly Ways[] = WAYS.slice(0, 2)
 
-type EncrypterFactory = NonNullable<Libp2pOptions['connectionEncrypters']>[number]
+export type EncrypterFactory = NonNullable<Libp2pOptions['connectionEncrypters']>[number]
 
 export interface NodeOptions {
   tcp?: Parameters<typeof tcp>[0]
   yamux?: Parameters<typeof yamux>[0]
   privateKey?: Libp2pOptions['privateKey']
+  /** Whether connections carry streams, as usual, or bytes only. */
+  muxes?: boolean
 }
 
 /** A js-libp2p node that shakes hands one way only, and sends nothing by itself. */
@@ -44,7 +46,7 @@ export async function tlsNode(way: Way | EncrypterFactory, options: NodeOptions 
     addresses: { listen: ['/ip4/127.0.0.1/tcp/0'] },
     transports: [tcp(options.tcp)],
     connectionEncrypters: [typeof way === 'string' ? ENCRYPTERS[way] : way],
-    streamMuxers: [yamux({ enableKeepAlive: false, ...options.yamux })],
+    streamMuxers: options.muxes === false ? [] : [yamux({ enableKeepAlive: false, ...options.yamux })],
     connectionManager: { inboundConnectionThreshold: 10_000, maxIncomingPendingConnections: 10_000 },
     connectionMonitor: { enabled: false },
     ...(options.privateKey === undefined ? {} : { privateKey: options.privateKey })
@@ -52,7 +54,7 @@ export async function tlsNode(way: Way | EncrypterFactory, options: NodeOptions 
   return Object.assign(node, { [Symbol.asyncDispose]: async () => node.stop() })
 }
 
-const ENCRYPTERS: Readonly<Record<Way, EncrypterFactory>> = {
+export const ENCRYPTERS: Readonly<Record<Way, EncrypterFactory>> = {
   socket: tls(),
   stream: components => withoutSocket(tls()(components)),
   stock: stockTls()
