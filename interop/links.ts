@@ -21,10 +21,12 @@ export interface Link {
 
 /** Declares the same cases for every peer, transport and handshake; not for those that keep the basic contract alone. */
 export function overEveryLink(cases: (link: Link) => void): void {
-  overLinks(
-    inject('peers').filter(({ info }) => info.basic !== true),
-    cases
-  )
+  overLinks(wholePeers(), cases)
+}
+
+/** The peers that keep the whole contract. */
+export function wholePeers(): PeerBinary[] {
+  return inject('peers').filter(({ info }) => info.basic !== true)
 }
 
 /** For the peers that keep the basic contract alone, and each other one by one transport and handshake. */

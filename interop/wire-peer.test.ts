@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { describe, expect, inject, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { MIB, sha256 } from './bytes.ts'
-import { netDial, netListen, overEveryLink, overEveryNetLink, raw, send, serve } from './links.ts'
+import { netDial, netListen, overEveryLink, overEveryNetLink, raw, send, serve, wholePeers } from './links.ts'
 import { WirePeer } from './peer.ts'
 
 /** The peers against themselves: what they get wrong must not look like a fault of ours. */
@@ -98,7 +98,7 @@ overEveryNetLink(link => {
   })
 })
 
-describe.each(inject('peers'))('$info.name', ({ path }) => {
+describe.each(wholePeers())('$info.name', ({ path }) => {
   test('frames messages as the vectors of this project say', async () => {
     const golden: unknown = JSON.parse(readFileSync(new URL('../test/vectors/plain.json', import.meta.url), 'utf8'))
     await using peer = new WirePeer(path, 'vectors')

@@ -8,6 +8,11 @@ export type Dialect = 'libp2p' | 'dep2p'
 
 export const DIALECTS: readonly Dialect[] = ['libp2p', 'dep2p']
 
+/** The other one. */
+export function otherThan(dialect: Dialect): Dialect {
+  return dialect === 'libp2p' ? 'dep2p' : 'libp2p'
+}
+
 /** As many peers are remembered; who was learned of first is forgotten first. */
 const MAX_LEARNED = 10_000
 

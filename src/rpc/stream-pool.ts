@@ -16,8 +16,8 @@ import type { Sweepable } from './sweeper.ts'
 const FIRST = 0
 const IN_ORDER = 1
 
-/** With so many streams open a reset before the first answer is taken for a bound on streams, not for a bad request. */
-const MANY = 16
+/** With so many streams open, or used, a reset before the first answer means a bound on streams, not a bad request. */
+const [MANY, SOME_USED] = [16, 4]
 
 export interface StreamPoolInit {
   /** Opens one more stream. */
@@ -88,10 +88,11 @@ export class StreamPool implements Sweepable, PlaceHolder {
         const stream = slot.stream?.ended === false ? slot.stream : await this.#fill(slot, cancellation)
         return await stream.request(frame, cancellation)
       } catch (error) {
-        // The peer may bound its streams: then this place goes without for a while, and an unsent request waits for another.
+        // A peer that bounds its streams: this place goes without for a while, and an unsent request waits for another.
         const unsent = isRefusal(error) && error.sent !== true
         const others = this.#countOthers(slot)
-        if ((unsent && others > 0) || (slot.refused && others >= MANY)) this.#makingDo.keep(slot)
+        const isBound = slot.refused && (others >= MANY || this.#countOthers(slot, 1) >= SOME_USED)
+        if ((unsent && others > 0) || isBound) this.#makingDo.keep(slot)
         if (!unsent || others === 0 || cancellation.reason !== undefined) throw error
       } finally {
         if (!this.#makingDo.keeps(slot)) this.#giveBack(slot)
@@ -209,9 +210,8 @@ export class StreamPool implements Sweepable, PlaceHolder {
   #giveBackUnfilled(slot: Slot): void {
     const { opening } = slot
     slot.opening = undefined
-    const giveBack = (): void => this.#return(slot)
-    if (opening === undefined) giveBack()
-    else void opening.then(giveBack, giveBack)
+    if (opening === undefined) this.#return(slot)
+    else void Promise.allSettled([opening]).then(() => this.#return(slot))
   }
 
   #retire(slot: Slot, stream: ClientStream, why: string): void {
@@ -262,9 +262,9 @@ export class StreamPool implements Sweepable, PlaceHolder {
     this.#checkEmpty()
   }
 
-  /** Streams that carry requests or could, besides the one of `slot`. */
-  #countOthers(slot: Slot): number {
-    return this.streams.filter(other => other !== slot.stream).length
+  /** Streams that carry requests or could, besides the one of `slot`, and have carried some. */
+  #countOthers(slot: Slot, requests = 0): number {
+    return this.streams.filter(other => other !== slot.stream && other.requests >= requests).length
   }
 
   /** The stream serves no more requests, but may be there until the peer has ended it, too. */
@@ -296,5 +296,5 @@ export class StreamPool implements Sweepable, PlaceHolder {
 
 /** Whether a stream could not be opened, or was reset at once, as by a peer that bounds them. */
 function isRefusal(error: unknown): error is PointSubError {
-  return error instanceof PointSubError && (error.code === 'ERR_STREAM_RESET' || error.code === 'ERR_TOO_MANY_STREAMS')
+  return error instanceof PointSubError && ['ERR_STREAM_RESET', 'ERR_TOO_MANY_STREAMS'].includes(error.code)
 }

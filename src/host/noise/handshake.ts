@@ -2,8 +2,8 @@ import { InvalidCryptoExchangeError, type PeerId, type PrivateKey } from '@libp2
 import type { ICryptoInterface, KeyPair } from '@libp2p/noise'
 import type { LengthPrefixedStream } from '@libp2p/utils'
 import { messageOf } from '../../core/errors.ts'
-import type { Dialect } from '../dialects.ts'
-import { otherThan, type Proven, prove, verify } from './identity.ts'
+import { type Dialect, otherThan } from '../dialects.ts'
+import { type Proven, prove, verify } from './identity.ts'
 import type { Extensions } from './payload.ts'
 import { type Keys, readMessage1, type Side, writeMessage1 } from './xx.ts'
 

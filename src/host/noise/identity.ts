@@ -9,7 +9,7 @@ import {
 } from '@libp2p/interface'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { messageOf } from '../../core/errors.ts'
-import type { Dialect } from '../dialects.ts'
+import { type Dialect, otherThan } from '../dialects.ts'
 import { decodePayload, type Extensions, encodePayload, type Payload } from './payload.ts'
 import { join } from './symmetric-state.ts'
 
@@ -19,11 +19,6 @@ const text = new TextEncoder()
 const PREFIXES: Readonly<Record<Dialect, Uint8Array>> = {
   libp2p: text.encode('noise-libp2p-static-key:'),
   dep2p: text.encode('noise-dep2p-static-key:')
-}
-
-/** The other one. */
-export function otherThan(dialect: Dialect): Dialect {
-  return dialect === 'libp2p' ? 'dep2p' : 'libp2p'
 }
 
 /** A payload that proves that whoever has `staticKey` is the peer of `privateKey`. */

@@ -12,7 +12,7 @@ import {
   UnexpectedPeerError,
   type Upgrader
 } from '@libp2p/interface'
-import type { Dialect, Dialects } from '../dialects.ts'
+import { type Dialect, type Dialects, otherThan } from '../dialects.ts'
 import { carry, type Carrier } from './carrier.ts'
 import { createContext } from './certificate.ts'
 import { handshakeDone } from './handshake-done.ts'
@@ -82,10 +82,15 @@ class Tls implements ConnectionEncrypter {
     const carrier = carry(connection, socket =>
       connect({ ...COMMON, socket, secureContext, ALPNProtocols: [...muxers.keys(), dialled] })
     )
-    return this.#secure(carrier, options, muxers, ({ dialect }) => {
+    const secured = this.#secure(carrier, options, muxers, ({ dialect }) => {
       if (dialect === dialled) return
       this.#dialects.mistook(connection, dialect)
       throw mismatch(`was dialled with the handshake of ${dialled}`, dialect)
+    })
+    return secured.catch((error: unknown) => {
+      // A peer that names no muxers in ALPN, as rust-libp2p, has nothing in common with the other dialect.
+      if (isNoProtocol(error)) this.#dialects.mistook(connection, otherThan(dialled))
+      throw error
     })
   }
 
@@ -148,6 +153,11 @@ export function createTls(components: TlsComponents, dialects: Dialects): Connec
 /** Which of the dialects a list of ALPN protocols names; it need not name one. */
 function dialectOf(protocols: readonly string[]): Dialect {
   return protocols.includes('dep2p') && !protocols.includes('libp2p') ? 'dep2p' : 'libp2p'
+}
+
+/** Whether the peer has refused all that it was offered in ALPN. */
+function isNoProtocol(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL'
 }
 
 function mismatch(what: string, dialect: Dialect): InvalidCryptoExchangeError {
