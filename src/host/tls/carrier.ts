@@ -22,7 +22,10 @@ export function carry(connection: MessageStream, start: (below: Socket | Duplex)
   // Without a tls.Server around it, a socket that accepts tells of bad records only so. Handshakes that fail end anyway, and
   // to abort them would keep the alert from the peer.
   socket.once('secure', () => socket.on('_tlsError', onError))
-  if (below !== undefined) takeTimeout(below, socket, connection)
+  if (below !== undefined) {
+    takeTimeout(below, socket, connection)
+    keepFromReset(below, socket)
+  }
   return { connection, socket, isDirect: below !== undefined }
 }
 
@@ -33,4 +36,10 @@ function takeTimeout(below: Socket, socket: TLSSocket, connection: MessageStream
   socket.setTimeout(milliseconds, () =>
     connection.abort(new TimeoutError(`no byte came or left for ${milliseconds} ms`))
   )
+}
+
+/** A reset behind the end that TLS has sent fails in the operating system, and Node then never closes the socket. */
+function keepFromReset(below: Socket, socket: TLSSocket): void {
+  const reset = below.resetAndDestroy.bind(below)
+  below.resetAndDestroy = () => (socket.writableEnded ? below.destroy() : reset())
 }

@@ -1,6 +1,7 @@
 import { setTimeout as rest } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MIB } from '../../support/bytes.ts'
+import { hostSockets } from '../../support/faults/sockets.ts'
 import { OWN_WAYS } from '../../support/tls/nodes.ts'
 import { countBytes, SecuredPair } from '../../support/tls/secured.ts'
 import { turn, until, within } from '../../support/until.ts'
@@ -64,6 +65,16 @@ describe.each(OWN_WAYS)('a secured connection, $dialler to $listener', ways => {
     )
   })
 
+  it.each([0, 1, 2, 3, 4])('abort() %i ticks after close() leaves no socket', async ticks => {
+    const { dialled, accepted } = pair
+    const closing = dialled.close().catch(() => {})
+    for (let tick = 0; tick < ticks; tick += 1) await new Promise<void>(resolve => process.nextTick(resolve))
+    dialled.abort(new Error('enough'))
+    await closing
+    await until('the sockets are closed', hostSockets, open => open.length === 0, { within: PROMPT })
+    expect(accepted.status).not.toBe('open')
+  })
+
   it('abort() resets the other side', async () => {
     const { dialled, accepted } = pair
     const closed = new Promise<Error | undefined>(resolve => {
@@ -72,6 +83,7 @@ describe.each(OWN_WAYS)('a secured connection, $dialler to $listener', ways => {
     dialled.abort(new Error('enough'))
     expect(await within(PROMPT, 'the other side ends', closed)).toBeInstanceOf(Error)
     expect([dialled.status, accepted.status]).toEqual(['aborted', 'aborted'])
+    await until('the sockets are closed', hostSockets, open => open.length === 0, { within: PROMPT })
   })
 })
 

@@ -135,6 +135,9 @@ describe.each(WIRES)('a failing nearest node, on the %s wire,', wire => {
     await using peers = await nodes(3, { wire, clientOptions: { idempotent: false } })
     const { target } = await peers.client.sendClosest(PROTOCOL, bytesOf('hello'))
     await peers.hosts.find(host => host.peerId.equals(target))?.stop()
+    // Before the caller's host has seen it, a request would still be sent.
+    const connections = (): number => peers.caller.getConnections(target).length
+    await until('the connection is gone', connections, count => count === 0)
     const next = await peers.client.sendClosest(PROTOCOL, bytesOf('hello'))
     expect(peers.asked).toEqual([target.toString(), next.target.toString()])
   })
