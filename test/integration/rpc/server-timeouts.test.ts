@@ -26,8 +26,8 @@ describe('idleTimeout of a server', () => {
 
   it('ends a stream that brings nothing, politely: a FIN, no failure', async () => {
     await using rpc = await Rpc.create(options)
-    const raw = await rawStream(rpc)
     const start = performance.now()
+    const raw = await rawStream(rpc)
     expect(await raw.ended()).toBe('fin')
     expect(performance.now() - start).toBeGreaterThanOrEqual(90)
     await raw.stream.close()

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Handler } from '../../../src/index.ts'
 import { bytesOf, textOf } from '../../support/bytes.ts'
 import { failureOf } from '../../support/failures.ts'
+import { addressOf } from '../../support/hosts.ts'
 import { Peers, watchMost } from '../../support/peers.ts'
 import { Gate, repeat } from '../../support/rpc.ts'
 import { turn, until, within } from '../../support/until.ts'
@@ -43,6 +44,8 @@ describe.each(WIRES)('maxTotalConns on the %s wire', wire => {
       return gate.handler(request, context)
     }
     await using peers = await Peers.create(5, { wire, handler: () => handler, clientOptions: { maxTotalConns: 1 } })
+    // Connected, so that no dial takes longer than that of a later call.
+    await Promise.all(peers.hosts.map(host => peers.caller.dial(addressOf(host))))
     const names = ['0 first', '2 b', '1 a', '3 d', '4 f']
     const calls: Promise<Uint8Array>[] = []
     for (const name of names) {
