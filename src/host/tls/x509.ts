@@ -1,5 +1,4 @@
-// @peculiar/x509 wants it to be there first.
-// oxlint-disable-next-line import/no-unassigned-import
+// It exports nothing: it adds to the global Reflect what @peculiar/x509 asks for when it is loaded.
 import 'reflect-metadata'
 
 export { Extension, X509Certificate, X509CertificateGenerator } from '@peculiar/x509'
